@@ -1,0 +1,3 @@
+//! The pure compiler.
+
+pub mod rule;

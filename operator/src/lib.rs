@@ -1,0 +1,4 @@
+//! weir's compiler: Kubernetes manifests in, static documents and findings out.
+
+pub mod compile;
+pub mod manifest;

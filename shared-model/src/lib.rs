@@ -1,0 +1,8 @@
+//! What weir's two binaries share: parsed types, match rules, the static documents and their validation,
+//! and (feature `crd`) the custom resources.
+//!
+//! Nothing here knows a runtime, a network or a Kubernetes client.
+
+#[cfg(feature = "crd")]
+pub mod crd;
+pub mod rule;
