@@ -5,4 +5,5 @@
 
 #[cfg(feature = "crd")]
 pub mod crd;
+pub mod path;
 pub mod rule;
