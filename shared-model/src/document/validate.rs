@@ -1,0 +1,357 @@
+//! What holds in every config beyond the ranges of its values: the operator asserts it before
+//! publishing, the proxy checks it again before loading, and both rely on it afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thiserror::Error;
+
+use super::{Config, EndpointSetId, Endpoints, Leaf, Node, NodeId, NodeSpec, SecretId, Secrets, Target};
+
+/// What does not hold, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Violation {
+    /// A reference to a node or transport that the config does not have.
+    #[error("{from} names {to}, which is not there")]
+    Dangling {
+        /// Who refers.
+        from: String,
+        /// To what.
+        to: String,
+    },
+    /// Nodes that can be reached from themselves.
+    #[error("these nodes form a cycle: {}", join(.0))]
+    Cycle(Vec<NodeId>),
+    /// Two children of a node with one identity.
+    #[error("{node} has two children with the identity {identity:?}")]
+    SameIdentity {
+        /// The parent.
+        node: NodeId,
+        /// What both are called.
+        identity: String,
+    },
+    /// A duration that must be above zero is not.
+    #[error("{node}: {field} is not above zero")]
+    NotPositive {
+        /// The leaf.
+        node: NodeId,
+        /// The field.
+        field: &'static str,
+    },
+    /// A route's matcher is out of bounds.
+    #[error("{route}: {problem}")]
+    Matcher {
+        /// The route.
+        route: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+fn join(ids: &[NodeId]) -> String {
+    ids.iter().map(NodeId::as_str).collect::<Vec<_>>().join(" -> ")
+}
+
+/// Checks a config: no dangling id, no cycle, identities distinct, durations positive, matchers
+/// within bounds. Linear, without recursion.
+pub fn validate(config: &Config) -> Result<(), Vec<Violation>> {
+    let mut violations = Vec::new();
+    for (id, node) in &config.nodes {
+        check_node(config, id, node, &mut violations);
+    }
+    for (id, route) in &config.routes {
+        if let Target::Node(to) = &route.target
+            && !config.nodes.contains_key(to)
+        {
+            violations.push(Violation::Dangling {
+                from: id.to_string(),
+                to: to.to_string(),
+            });
+        }
+        if let Err(problem) = route.matcher.validate() {
+            violations.push(Violation::Matcher {
+                route: id.to_string(),
+                problem: problem.to_string(),
+            });
+        }
+    }
+    if violations.is_empty() {
+        violations.extend(cycle(config).map(Violation::Cycle));
+    }
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(violations)
+    }
+}
+
+fn check_node(config: &Config, id: &NodeId, node: &Node, violations: &mut Vec<Violation>) {
+    for to in node
+        .spec
+        .references()
+        .filter(|to| !config.nodes.contains_key(*to))
+    {
+        violations.push(Violation::Dangling {
+            from: id.to_string(),
+            to: to.to_string(),
+        });
+    }
+    match &node.spec {
+        NodeSpec::Weighted(weighted) => {
+            let mut seen = BTreeSet::new();
+            let doubles = weighted
+                .children
+                .iter()
+                .map(|c| &c.identity)
+                .filter(|identity| !seen.insert(*identity));
+            violations.extend(doubles.map(|identity| Violation::SameIdentity {
+                node: id.clone(),
+                identity: identity.clone(),
+            }));
+        }
+        NodeSpec::Leaf(leaf) => check_leaf(config, id, leaf, violations),
+        NodeSpec::Mirror(_) | NodeSpec::Missing(_) => {}
+    }
+}
+
+fn check_leaf(config: &Config, id: &NodeId, leaf: &Leaf, violations: &mut Vec<Violation>) {
+    if let Some(transport) = leaf
+        .transport
+        .as_ref()
+        .filter(|t| !config.transports.contains_key(*t))
+    {
+        violations.push(Violation::Dangling {
+            from: id.to_string(),
+            to: transport.to_string(),
+        });
+    }
+    if let Some(check) = &leaf.health_check {
+        let durations = [
+            ("interval", check.interval),
+            ("timeout", check.timeout),
+            ("unhealthyInterval", check.unhealthy_interval),
+        ];
+        for (field, _) in durations
+            .into_iter()
+            .filter(|(_, duration)| duration.nanos() <= 0)
+        {
+            violations.push(Violation::NotPositive {
+                node: id.clone(),
+                field,
+            });
+        }
+    }
+}
+
+/// Some nodes on a cycle, in its order; nothing where the graph has none. Takes away nodes that
+/// nobody refers to until none is left (Kahn); what stays lies on cycles or below them.
+fn cycle(config: &Config) -> Option<Vec<NodeId>> {
+    let mut referrers: BTreeMap<&NodeId, usize> = config.nodes.keys().map(|id| (id, 0)).collect();
+    for to in config.nodes.values().flat_map(|node| node.spec.references()) {
+        *referrers.entry(to).or_default() += 1;
+    }
+    let mut free: Vec<&NodeId> = referrers
+        .iter()
+        .filter(|(_, n)| **n == 0)
+        .map(|(id, _)| *id)
+        .collect();
+    while let Some(id) = free.pop() {
+        referrers.remove(id);
+        for to in config
+            .nodes
+            .get(id)
+            .into_iter()
+            .flat_map(|node| node.spec.references())
+        {
+            if let Some(count) = referrers.get_mut(to) {
+                *count -= 1;
+                if *count == 0 {
+                    free.push(to);
+                }
+            }
+        }
+    }
+    // every node left has a referrer left: walk backwards until one comes again
+    let left: BTreeSet<&NodeId> = referrers.into_keys().collect();
+    let mut referrer_of: BTreeMap<&NodeId, &NodeId> = BTreeMap::new();
+    for &from in &left {
+        let node = config.nodes.get(from)?;
+        referrer_of.extend(
+            node.spec
+                .references()
+                .filter(|to| left.contains(to))
+                .map(|to| (to, from)),
+        );
+    }
+    let mut path = vec![*left.first()?];
+    loop {
+        let next = *referrer_of.get(path.last()?)?;
+        if let Some(start) = path.iter().position(|id| *id == next) {
+            return Some(path.drain(start..).rev().cloned().collect());
+        }
+        path.push(next);
+    }
+}
+
+impl NodeSpec {
+    /// The ids of the nodes that this one hands requests or copies to, as often as it names them.
+    pub fn references(&self) -> impl Iterator<Item = &NodeId> {
+        let (children, mirror) = match self {
+            Self::Weighted(weighted) => (weighted.children.as_slice(), None),
+            Self::Mirror(mirror) => ([].as_slice(), Some(mirror)),
+            Self::Leaf(_) | Self::Missing(_) => ([].as_slice(), None),
+        };
+        let mirror = mirror.into_iter();
+        children
+            .iter()
+            .map(|child| &child.node)
+            .chain(mirror.flat_map(|m| std::iter::once(&m.main).chain(m.mirrors.iter().map(|t| &t.node))))
+    }
+}
+
+/// The endpoint sets that the config names and `endpoints` does not have (yet).
+pub fn absent_sets<'a>(
+    config: &'a Config,
+    endpoints: &'a Endpoints,
+) -> impl Iterator<Item = &'a EndpointSetId> {
+    config
+        .nodes
+        .values()
+        .filter_map(|node| match &node.spec {
+            NodeSpec::Leaf(leaf) => leaf.endpoints.as_ref(),
+            _ => None,
+        })
+        .filter(|id| !endpoints.sets.contains_key(*id))
+}
+
+/// The secrets that the config names and `secrets` does not have (yet).
+pub fn absent_secrets<'a>(config: &'a Config, secrets: &'a Secrets) -> impl Iterator<Item = &'a SecretId> {
+    let certificates = config
+        .routes
+        .values()
+        .filter_map(|route| route.tls.as_ref()?.certificate.as_ref());
+    let transports = config
+        .transports
+        .values()
+        .flat_map(|t| t.certificates.iter().chain(&t.root_cas));
+    certificates
+        .chain(transports)
+        .filter(|id| !secrets.entries.contains_key(*id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{Child, Source, SourceKind, Weighted},
+        name::NamespacedName,
+        weight::Weight,
+    };
+
+    fn id(name: &str) -> NodeId {
+        NodeId::traefik_service(&NamespacedName::new("apps", name))
+    }
+
+    /// Weighted nodes, each with the names of its children.
+    fn config(nodes: &[(&str, &[&str])]) -> Config {
+        let node = |name: &str, children: &[&str]| Node {
+            label: String::new(),
+            revision: 1,
+            source: Source {
+                generation: 1,
+                kind: SourceKind::TraefikService,
+                name: name.into(),
+                namespace: "apps".into(),
+                uid: String::new(),
+            },
+            spec: NodeSpec::Weighted(Weighted {
+                children: children
+                    .iter()
+                    .map(|c| Child {
+                        identity: (*c).into(),
+                        node: id(c),
+                        weight: Weight::default(),
+                    })
+                    .collect(),
+                sticky: None,
+            }),
+        };
+        let nodes = nodes
+            .iter()
+            .map(|(name, children)| (id(name), node(name, children)))
+            .collect();
+        Config {
+            nodes,
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn a_graph_with_shared_nodes_is_valid() {
+        assert_eq!(
+            validate(&config(&[
+                ("a", &["b", "c"]),
+                ("b", &["d"]),
+                ("c", &["d"]),
+                ("d", &[])
+            ])),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_cycle_is_named_in_its_order() {
+        let config = config(&[
+            ("a", &["b"]),
+            ("b", &["c"]),
+            ("c", &["d", "e"]),
+            ("d", &["b"]),
+            ("e", &[]),
+        ]);
+        let Err(violations) = validate(&config) else {
+            panic!("a cycle passed")
+        };
+        let [Violation::Cycle(path)] = violations.as_slice() else {
+            panic!("{violations:?}")
+        };
+        let mut sorted = path.clone();
+        sorted.sort();
+        assert_eq!(sorted, [id("b"), id("c"), id("d")]);
+        for (from, to) in path.iter().zip(path.iter().cycle().skip(1)) {
+            assert!(
+                config.nodes[from].spec.references().any(|r| r == to),
+                "{from} -> {to}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_node_that_names_itself_is_a_cycle() {
+        assert_eq!(
+            validate(&config(&[("a", &["a"])])),
+            Err(vec![Violation::Cycle(vec![id("a")])])
+        );
+    }
+
+    #[test]
+    fn dangling_ids_and_double_identities_are_found_together() {
+        let violations = validate(&config(&[("a", &["b", "b"])])).unwrap_err();
+        assert_eq!(violations.len(), 3);
+        assert!(matches!(violations[0], Violation::Dangling { .. }));
+        assert!(matches!(violations[2], Violation::SameIdentity { .. }));
+    }
+
+    #[test]
+    fn a_long_chain_needs_no_stack() {
+        let names: Vec<String> = (0..100_000).map(|i| format!("n{i:06}")).collect();
+        let mut config = Config::default();
+        for pair in names.windows(2) {
+            config
+                .nodes
+                .extend(super::tests::config(&[(&pair[0], &[&pair[1]])]).nodes);
+        }
+        config
+            .nodes
+            .extend(super::tests::config(&[(&names[99_999], &[])]).nodes);
+        assert_eq!(validate(&config), Ok(()));
+    }
+}
