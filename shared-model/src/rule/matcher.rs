@@ -201,12 +201,10 @@ impl Matcher {
 
 /// The only element of a list, or the list again.
 fn single(mut list: Vec<Matcher>) -> Result<Matcher, Vec<Matcher>> {
-    match list.pop() {
-        Some(only) if list.is_empty() => Ok(only),
-        last => {
-            list.extend(last);
-            Err(list)
-        }
+    if list.len() == 1 {
+        list.pop().ok_or(list)
+    } else {
+        Err(list)
     }
 }
 

@@ -93,7 +93,7 @@ impl Translator<'_> {
             self.out.extend(quoted.chars().map(literal));
             self.rest = rest;
         } else if let Some(set) = self.set()? {
-            self.out.push_str(&format!("[{set}]"));
+            self.out.extend(["[", &set, "]"]);
         } else {
             let character = self.escaped_character()?;
             self.out.push_str(&literal(character));
@@ -127,7 +127,7 @@ impl Translator<'_> {
                 return Err(format!("unknown class `[:{name}:]`"));
             }
             self.rest = &self.rest[name.len() + 4..];
-            self.out.push_str(&format!("[:{name}:]"));
+            self.out.extend(["[:", name, ":]"]);
             return Ok(());
         }
         if let Some(escaped) = self.rest.strip_prefix('\\') {

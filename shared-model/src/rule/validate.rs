@@ -77,8 +77,8 @@ impl Matcher {
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<(), InvalidRule> {
-        serde_json::from_str::<Matcher>(json).unwrap().validate()
+    fn read(json: &str) -> Option<InvalidRule> {
+        serde_json::from_str::<Matcher>(json).unwrap().validate().err()
     }
 
     fn nested(levels: usize) -> Matcher {
@@ -118,7 +118,7 @@ mod tests {
             r#"{"not":{"not":{"path":"/a"}}}"#,
             r#"{"not":{"any":[{"path":"/b"},{"path":"/c"}]}}"#,
         ] {
-            assert_eq!(read(json), Err(InvalidRule::NotNormal), "{json}");
+            assert_eq!(read(json), Some(InvalidRule::NotNormal), "{json}");
         }
     }
 
@@ -131,7 +131,7 @@ mod tests {
             r#"{"headerRegexp":{"name":"","pattern":"b"}}"#,
             r#"{"query":{"key":""}}"#,
         ] {
-            assert!(matches!(read(json), Err(InvalidRule::Argument(_))), "{json}");
+            assert!(matches!(read(json), Some(InvalidRule::Argument(_))), "{json}");
         }
     }
 }
