@@ -223,6 +223,9 @@ pub struct RouteTls {
     /// The certificate; absent: the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<SecretId>,
+    /// The Secret that the manifest names, in the IngressRoute's namespace, whether or not it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 /// A route's place in the order of matching; the smallest that matches wins.

@@ -1,6 +1,6 @@
 //! A leaf: a reference to a port of a Service, with everything about reaching its endpoints.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,15 @@ pub enum Port {
     Number(u16),
     /// `port: http`, and `port: "80"`, which looks for a port *named* so.
     Name(String),
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
 }
 
 /// Which addresses stand for a Service.
