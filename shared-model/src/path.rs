@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn sorts_items_by_number_and_a_field_before_what_it_contains() {
         let services = FieldPath::root().key("services");
-        let mut paths = vec![
+        let mut paths = [
             services.index(10),
             services.index(2).key("name"),
             services.index(2),
