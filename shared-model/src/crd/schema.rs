@@ -81,7 +81,6 @@ impl Transform for Tidy {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
         schema.remove("title");
-        schema.remove("default");
         if let Some(Value::String(description)) = schema.get_mut("description") {
             *description = unwrap_lines(description);
         }
