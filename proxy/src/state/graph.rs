@@ -1,0 +1,138 @@
+//! From the config's graph of services to pick trees.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use weir_model::document::{self, Config, EndpointSet, Endpoints, NodeId, NodeSpec, TransportId};
+
+use super::{Leaf, Registry, Transport, Unsupported};
+use crate::balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, Target};
+
+/// Builds the forest of what routes reach. A node is built after all that it leads to and kept for
+/// its other parents; the stack is a list, so depth costs no recursion.
+pub(super) struct GraphBuilder<'a> {
+    config: &'a Config,
+    endpoints: &'a Endpoints,
+    registry: &'a mut Registry,
+    forest: ForestBuilder,
+    leaves: Vec<Arc<Leaf>>,
+    transports: HashMap<Option<&'a TransportId>, Arc<Transport>>,
+    /// What came of each node; nothing: not usable, or still being built.
+    built: HashMap<&'a NodeId, Option<NodeIndex>>,
+}
+
+impl<'a> GraphBuilder<'a> {
+    pub(super) fn new(config: &'a Config, endpoints: &'a Endpoints, registry: &'a mut Registry) -> Self {
+        Self {
+            config,
+            endpoints,
+            registry,
+            forest: ForestBuilder::default(),
+            leaves: Vec::new(),
+            transports: HashMap::new(),
+            built: HashMap::with_capacity(config.nodes.len()),
+        }
+    }
+
+    /// The node that a route names, with all below it; none when nothing there is usable.
+    pub(super) fn root(&mut self, root: &'a NodeId) -> Option<NodeIndex> {
+        // each entry is looked at when it is found and again when all below it is built
+        let mut open = vec![(root, false)];
+        while let Some((id, below_is_built)) = open.pop() {
+            let Some(node) = self.config.nodes.get(id) else {
+                continue;
+            };
+            if below_is_built {
+                let index = self.node(node);
+                self.built.insert(id, index);
+            } else if !self.built.contains_key(id) {
+                // a cycle, which no valid config has, would end here as well
+                self.built.insert(id, None);
+                open.push((id, true));
+                open.extend(
+                    node.spec
+                        .references()
+                        .filter(|id| !self.built.contains_key(*id))
+                        .map(|id| (id, false)),
+                );
+            }
+        }
+        self.built(root)
+    }
+
+    /// The forest, and the leaves by their [`LeafIndex`].
+    pub(super) fn finish(self) -> (Forest, Box<[Arc<Leaf>]>) {
+        (self.forest.finish(), self.leaves.into())
+    }
+
+    fn built(&self, id: &NodeId) -> Option<NodeIndex> {
+        self.built.get(id).copied().flatten()
+    }
+
+    fn node(&mut self, node: &'a document::Node) -> Option<NodeIndex> {
+        match &node.spec {
+            NodeSpec::Leaf(leaf) => self.leaf(&node.label, leaf),
+            NodeSpec::Mirror(mirror) => self.mirror(&node.label, mirror),
+            NodeSpec::Missing(_) => None,
+            NodeSpec::Weighted(weighted) => {
+                let built = &self.built;
+                let children = weighted.children.iter();
+                let children =
+                    children.map(|child| (built.get(&child.node).copied().flatten(), child.weight));
+                self.forest.weighted(children)
+            }
+        }
+    }
+
+    fn mirror(&mut self, label: &str, mirror: &document::Mirror) -> Option<NodeIndex> {
+        let common = Arc::new(Mirror {
+            label: label.into(),
+            max_body_size: mirror.max_body_size,
+            mirror_body: mirror.mirror_body,
+        });
+        let targets = mirror.mirrors.iter().filter_map(|target| {
+            Some(Target {
+                label: self.config.nodes.get(&target.node)?.label.as_str().into(),
+                mirror: Arc::clone(&common),
+                node: self.built.get(&target.node).copied().flatten()?,
+                percent: target.percent,
+            })
+        });
+        self.forest
+            .mirror(self.built.get(&mirror.main).copied().flatten(), targets)
+    }
+
+    fn leaf(&mut self, label: &str, leaf: &'a document::Leaf) -> Option<NodeIndex> {
+        let EndpointSet { ready, terminating } = self.endpoints.sets.get(leaf.endpoints.as_ref()?)?;
+        let addresses = if ready.is_empty() { terminating } else { ready };
+        if addresses.is_empty() {
+            return None;
+        }
+        let transport = self.transport(leaf.transport.as_ref());
+        let endpoints = addresses
+            .iter()
+            .map(|address| self.registry.endpoint(address, leaf.scheme, &transport))
+            .collect();
+        let index = LeafIndex(self.leaves.len() as u32);
+        self.leaves.push(Arc::new(Leaf {
+            endpoints,
+            flush: leaf.flush_interval.into(),
+            label: label.into(),
+            pass_host_header: leaf.pass_host_header,
+            scheme: leaf.scheme,
+            transport,
+            unsupported: Unsupported::of(leaf.scheme),
+        }));
+        Some(self.forest.leaf(index))
+    }
+
+    fn transport(&mut self, id: Option<&'a TransportId>) -> Arc<Transport> {
+        let config = self.config;
+        let settings = || {
+            id.and_then(|id| config.transports.get(id))
+                .map(Transport::from)
+                .unwrap_or_default()
+        };
+        Arc::clone(self.transports.entry(id).or_insert_with(|| Arc::new(settings())))
+    }
+}

@@ -1,0 +1,73 @@
+//! What outlives a snapshot, found again by what identifies it.
+
+use std::sync::{Arc, Weak};
+
+use hashbrown::HashMap;
+use weir_model::document::{Address, RouteId, Scheme};
+
+use super::{Counter, Endpoint, Transport};
+
+/// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
+/// nothing alive: what no snapshot has any more is forgotten at the next [`Registry::sweep`].
+#[derive(Debug)]
+pub struct Registry {
+    counters: HashMap<RouteId, Weak<Counter>>,
+    endpoints: HashMap<(Address, Scheme, Arc<Transport>), Weak<Endpoint>>,
+    next_endpoint: u64,
+    offset: u64,
+}
+
+impl Registry {
+    /// Counters start at `offset`. When each process has another one, several of them do not send
+    /// their first requests to the same children; tests fix it. A counter must not get past
+    /// `u64::MAX`, so it should leave room for all requests of the process's life: below 2⁶², say.
+    pub fn new(offset: u64) -> Self {
+        Self {
+            counters: HashMap::new(),
+            endpoints: HashMap::new(),
+            next_endpoint: 1,
+            offset,
+        }
+    }
+
+    /// The counter of a route.
+    pub(super) fn counter(&mut self, route: &RouteId) -> Arc<Counter> {
+        if let Some(counter) = self.counters.get(route).and_then(Weak::upgrade) {
+            return counter;
+        }
+        let counter = Arc::new(Counter::new(self.offset));
+        self.counters.insert(route.clone(), Arc::downgrade(&counter));
+        counter
+    }
+
+    /// The endpoint at an address, reached in the given way.
+    pub(super) fn endpoint(
+        &mut self,
+        address: &Address,
+        scheme: Scheme,
+        transport: &Arc<Transport>,
+    ) -> Arc<Endpoint> {
+        let known = self
+            .endpoints
+            .entry((address.clone(), scheme, Arc::clone(transport)))
+            .or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let endpoint = Arc::new(Endpoint::new(self.next_endpoint, address.clone()));
+            self.next_endpoint += 1;
+            *known = Arc::downgrade(&endpoint);
+            endpoint
+        })
+    }
+
+    /// Forgets what no snapshot has any more.
+    pub(super) fn sweep(&mut self) {
+        self.counters.retain(|_, counter| counter.strong_count() > 0);
+        self.endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
+    }
+
+    /// How many counters and endpoints are known.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.counters.len(), self.endpoints.len())
+    }
+}

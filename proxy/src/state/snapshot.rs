@@ -1,0 +1,100 @@
+//! All that requests are served from, at one moment.
+
+use std::sync::Arc;
+
+use weir_model::document::{Config, Endpoints, RouteId, Target};
+
+use super::{Counter, Leaf, Registry, Routing, graph::GraphBuilder};
+use crate::{
+    balance::{Forest, LeafIndex, NodeIndex},
+    router::RequestView,
+};
+
+/// All that requests are served from, at one moment. Immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    forest: Forest,
+    leaves: Box<[Arc<Leaf>]>,
+    /// In the order of their ids, as [`Routing`] counts them.
+    routes: Box<[Arc<Route>]>,
+    routing: Arc<Routing>,
+}
+
+/// Who answers the requests that a rule matches.
+#[derive(Debug)]
+pub struct Route {
+    /// The number of the next request, for [`Forest::pick`].
+    pub counter: Arc<Counter>,
+    /// The route's id in the config.
+    pub id: RouteId,
+    /// Traefik's router name, for metrics.
+    pub label: Arc<str>,
+    /// Where picks start, in the snapshot's forest; none: 503, as nothing there is usable.
+    pub target: Option<NodeIndex>,
+    /// Why nobody answers, when the operator could not serve the route as it is written: 503 as well.
+    pub unavailable: Option<Box<str>>,
+}
+
+impl Snapshot {
+    /// From a config that [`weir_model::document::validate`] has passed, its routing, and endpoints of which
+    /// some may be absent.
+    pub fn build(
+        config: &Config,
+        routing: Arc<Routing>,
+        endpoints: &Endpoints,
+        registry: &mut Registry,
+    ) -> Self {
+        registry.sweep();
+        let counters: Vec<_> = config.routes.keys().map(|id| registry.counter(id)).collect();
+        let mut graph = GraphBuilder::new(config, endpoints, registry);
+        let routes = config.routes.iter().zip(counters).map(|((id, route), counter)| {
+            let (target, unavailable) = match &route.target {
+                Target::Node(node) => (graph.root(node), None),
+                Target::Unavailable(reason) => (None, Some(reason.as_str().into())),
+            };
+            let (id, label) = (id.clone(), route.label.as_str().into());
+            Arc::new(Route {
+                counter,
+                id,
+                label,
+                target,
+                unavailable,
+            })
+        });
+        let routes = routes.collect();
+        let (forest, leaves) = graph.finish();
+        Self {
+            forest,
+            leaves,
+            routes,
+            routing,
+        }
+    }
+
+    /// The route that answers a request at an entry point, by that one's place in the process's list.
+    pub fn route(&self, entry_point: usize, request: &RequestView<'_>) -> Option<&Arc<Route>> {
+        self.routing
+            .find(entry_point, request)
+            .and_then(|index| self.routes.get(index))
+    }
+
+    /// Where requests are picked.
+    pub fn forest(&self) -> &Forest {
+        &self.forest
+    }
+
+    /// The leaf of a pick from [`Snapshot::forest`].
+    pub fn leaf(&self, index: LeafIndex) -> &Arc<Leaf> {
+        &self.leaves[index.0 as usize]
+    }
+
+    /// All leaves that routes reach.
+    pub fn leaves(&self) -> &[Arc<Leaf>] {
+        &self.leaves
+    }
+
+    /// All routes, in the order of their ids.
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+}
