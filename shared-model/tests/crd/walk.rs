@@ -1,9 +1,10 @@
 //! What the walk lets pass can be read, and what it would have objects be like it lets pass.
-#![cfg(feature = "crd")]
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use weir_model::crd::{self, DeviationKind, ResourceKind};
+
+use super::schema::schema_of;
 
 /// Makes values along a schema, led by bytes, so that a failing case shrinks with them.
 struct Builder {
@@ -87,7 +88,7 @@ impl Builder {
 }
 
 fn object(kind: ResourceKind, choices: Vec<u8>, strange: bool) -> Value {
-    let schema = &crd::custom_resource(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let schema = schema_of(kind);
     let mut builder = Builder {
         choices: choices.into_iter(),
         strange,
