@@ -23,6 +23,7 @@ mod problem;
 mod scalar;
 mod source;
 mod tree;
+mod within;
 mod yaml;
 
 use std::path::PathBuf;

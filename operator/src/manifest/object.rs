@@ -1,15 +1,16 @@
 //! Takes the Kubernetes objects out of a document.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
-use weir_model::path::FieldPath;
+use weir_model::path::{FieldPath, PathSegment};
 
 use super::document::Document;
 use super::problem::Problem;
 use super::source::{SourceFile, Span};
 use super::tree::{Node, Part};
-use super::{BrokenDocument, Manifests};
+use super::{BrokenDocument, Manifests, within};
 
 /// A Kubernetes object as it was written: a mapping with `apiVersion`, `kind` and `metadata.name`. (An object of an
 /// API group that weir never reads may have no name.)
@@ -43,6 +44,27 @@ impl ManifestObject {
     /// object itself, and an item of a list, that of its name.
     pub fn span(&self, path: &FieldPath, part: Part) -> Span {
         self.source.place(self.node.locate(path, part))
+    }
+
+    /// Where some bytes of the text at `path` are written, as those of a match rule that are wrong; all of the text
+    /// where that cannot be told.
+    pub fn span_within(&self, path: &FieldPath, bytes: &Range<usize>) -> Span {
+        let whole = self.span(path, Part::Value);
+        let value = path
+            .segments()
+            .iter()
+            .try_fold(&self.value, |value, segment| match segment {
+                PathSegment::Key(key) => value.get(key),
+                PathSegment::Index(index) => value.get(index),
+            });
+        let written = self.source.text.get(whole.start..whole.end);
+        let found = written
+            .zip(value.and_then(Value::as_str))
+            .and_then(|(written, value)| within::find(written, value, bytes));
+        found.map_or(whole, |found| {
+            self.source
+                .span(whole.start + found.start, whole.start + found.end)
+        })
     }
 }
 

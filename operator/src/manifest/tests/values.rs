@@ -197,3 +197,22 @@ fn items_of_lists_keep_their_places() {
     });
     assert_eq!(places.collect::<Vec<_>>(), [(6, 20), (7, 46)]);
 }
+
+#[test]
+fn a_part_of_a_text_has_its_own_place_also_in_folded_lines() {
+    let manifests = manifests(format!(
+        "{HEAD}spec:\n  match: >-\n    Host(`a`) &&\n    Pth(`/`)\n  none: 1\n"
+    ));
+    let object = &manifests.objects[0];
+    let value = object.value["spec"]["match"].as_str().unwrap();
+    let start = value.find("Pth").unwrap();
+    let span = object.span_within(&path("spec.match"), &(start..start + 3));
+    assert_eq!(
+        (text_at(object.source(), span), span.line, span.column),
+        ("Pth", 8, 5)
+    );
+    for field in ["spec.none", "spec.missing"] {
+        let span = object.span_within(&path(field), &(0..1));
+        assert_eq!(span, object.span(&path(field), Part::Value));
+    }
+}
