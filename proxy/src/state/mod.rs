@@ -20,6 +20,6 @@ pub use current::{Current, Held, Reader};
 pub use endpoint::Endpoint;
 pub use leaf::{Flush, Leaf, Unsupported};
 pub use registry::Registry;
-pub use routing::Routing;
+pub use routing::{Routing, RoutingError};
 pub use snapshot::{Route, Snapshot};
 pub use transport::Transport;

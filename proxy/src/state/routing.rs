@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use thiserror::Error;
 use weir_model::{
-    document::{Config, Route},
+    document::{Config, Route, RouteId},
     entry_point::EntryPoint,
 };
 
@@ -11,7 +12,7 @@ use crate::router::{BuildError, RequestView, Table};
 
 /// The routes of each entry point, found by a request. Depends on the config alone: snapshots that
 /// differ in their endpoints share it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Routing {
     entry_points: Box<[EntryPointRoutes]>,
     /// Names in routes that the process has no entry point for, sorted.
@@ -25,36 +26,38 @@ struct EntryPointRoutes {
     routes: Box<[u32]>,
 }
 
+/// A route whose rule cannot be loaded.
+#[derive(Debug, Error)]
+#[error("route {route}: {source}")]
+pub struct RoutingError {
+    route: RouteId,
+    source: BuildError,
+}
+
 impl Routing {
-    /// The tables of `entry_points`, in their order. Fails when a rule cannot be indexed.
-    pub fn build(config: &Config, entry_points: &[EntryPoint]) -> Result<Self, BuildError> {
+    /// The tables of `entry_points`, in their order.
+    pub fn build(config: &Config, entry_points: &[EntryPoint]) -> Result<Self, RoutingError> {
         let mut ranked: Vec<_> = (0_u32..)
             .zip(&config.routes)
-            .map(|(index, (id, route))| (route.precedence(id), index, route))
+            .map(|(index, (id, route))| (route.precedence(id), Ranked { id, index, route }))
             .collect();
-        ranked.sort_unstable_by_key(|(precedence, ..)| *precedence);
-        let routes_of = |entry_point| {
-            let served = || ranked.iter().filter(|(.., route)| serves(entry_point, route));
-            let matchers: Vec<_> = served().map(|(.., route)| &route.matcher).collect();
-            let routes = served().map(|(_, index, _)| *index).collect();
-            Ok(EntryPointRoutes {
-                table: Table::build(&matchers)?,
-                routes,
-            })
-        };
-        let known: BTreeSet<&str> = entry_points
+        ranked.sort_unstable_by_key(|(precedence, _)| *precedence);
+        let ranked: Vec<_> = ranked.into_iter().map(|(_, ranked)| ranked).collect();
+        let tables = entry_points
             .iter()
-            .map(|entry_point| entry_point.name.as_str())
-            .collect();
-        let named: BTreeSet<&str> = config
+            .map(|entry_point| EntryPointRoutes::build(entry_point, &ranked));
+        let known: BTreeSet<_> = entry_points.iter().map(|entry_point| &entry_point.name).collect();
+        let named: BTreeSet<_> = config
             .routes
             .values()
             .flat_map(|route| &route.entry_points)
-            .map(String::as_str)
             .collect();
         Ok(Self {
-            entry_points: entry_points.iter().map(routes_of).collect::<Result<_, _>>()?,
-            unknown_entry_points: named.difference(&known).map(|name| Arc::from(*name)).collect(),
+            entry_points: tables.collect::<Result<_, _>>()?,
+            unknown_entry_points: named
+                .difference(&known)
+                .map(|name| name.as_str().into())
+                .collect(),
         })
     }
 
@@ -62,6 +65,33 @@ impl Routing {
     pub(super) fn find(&self, entry_point: usize, request: &RequestView<'_>) -> Option<usize> {
         let EntryPointRoutes { table, routes } = self.entry_points.get(entry_point)?;
         routes.get(table.find(request)?).map(|index| *index as usize)
+    }
+}
+
+/// A route, and its place in the order of ids.
+struct Ranked<'a> {
+    id: &'a RouteId,
+    index: u32,
+    route: &'a Route,
+}
+
+impl EntryPointRoutes {
+    fn build(entry_point: &EntryPoint, ranked: &[Ranked<'_>]) -> Result<Self, RoutingError> {
+        let served: Vec<_> = ranked
+            .iter()
+            .filter(|ranked| serves(entry_point, ranked.route))
+            .collect();
+        let matchers: Vec<_> = served.iter().map(|ranked| &ranked.route.matcher).collect();
+        match Table::build(&matchers) {
+            Ok(table) => Ok(Self {
+                table,
+                routes: served.iter().map(|ranked| ranked.index).collect(),
+            }),
+            Err(source) => Err(RoutingError {
+                route: served[source.rule].id.clone(),
+                source,
+            }),
+        }
     }
 }
 

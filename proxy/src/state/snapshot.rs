@@ -10,8 +10,8 @@ use crate::{
     router::RequestView,
 };
 
-/// All that requests are served from, at one moment. Immutable.
-#[derive(Debug)]
+/// All that requests are served from, at one moment. Immutable. The default one has no routes.
+#[derive(Debug, Default)]
 pub struct Snapshot {
     forest: Forest,
     leaves: Box<[Arc<Leaf>]>,
