@@ -5,5 +5,10 @@
 
 #[cfg(feature = "crd")]
 pub mod crd;
+pub mod document;
+pub mod duration;
+pub mod entry_point;
+pub mod name;
 pub mod path;
 pub mod rule;
+pub mod weight;

@@ -102,7 +102,6 @@ catalogue! {
     27 InvalidSecret Error ResolvedRefs "A Secret or ConfigMap does not hold what it is referred to for.",
     28 AddressNotFound Error ResolvedRefs "The Service has no cluster IP, no nodes or no usable external name, though it is to be reached there.",
     29 EntryPointNotFound Error ResolvedRefs "A route names an entry point that is not configured, or that cannot serve it.",
-    40 LastGoodServed Warning None "The last accepted generation is served instead of the current one.",
     41 NoUsableWeight Warning None "No child has a weight above 0.",
     42 ImplicitWeight Info None "A weight is left out beside weights that are written; it counts as 1.",
     43 StickyGap Warning None "Children are sticky and their parent is not, so that clients still change between the children.",
@@ -132,13 +131,20 @@ mod tests {
 
     #[test]
     fn numbers_are_distinct_and_ascending() {
-        assert!(Code::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
+        assert!(
+            Code::ALL
+                .windows(2)
+                .all(|pair| pair[0].number() < pair[1].number())
+        );
     }
 
     #[test]
     fn only_errors_turn_a_condition_false() {
         for code in Code::ALL {
-            assert!(code.standing() == Standing::None || code.severity() == Severity::Error, "{code:?}");
+            assert!(
+                code.standing() == Standing::None || code.severity() == Severity::Error,
+                "{code:?}"
+            );
         }
     }
 }

@@ -29,10 +29,13 @@ impl Default for Options {
     /// The defaults of the chart.
     fn default() -> Self {
         Self {
-            entry_points: ["web=0.0.0.0:8000,public=80,default", "websecure=0.0.0.0:8443,tls,public=443,default"]
-                .iter()
-                .filter_map(|text| text.parse().ok())
-                .collect(),
+            entry_points: [
+                "web=0.0.0.0:8000,public=80,default",
+                "websecure=0.0.0.0:8443,tls,public=443,default",
+            ]
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect(),
             ingress_class: "weir".to_owned(),
             claim_unclassed: true,
             allow_cross_namespace: false,

@@ -74,7 +74,7 @@ pub struct Node {
 #[serde(rename_all = "camelCase")]
 pub enum NodeSpec {
     /// Sends it to one of its endpoints.
-    Leaf(Leaf),
+    Leaf(Box<Leaf>),
     /// Sends it to one service and copies to others.
     Mirror(Mirror),
     /// Nothing: the TraefikService that was named is not there or may not be used. Parents pass it over.

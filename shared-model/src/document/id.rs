@@ -124,6 +124,17 @@ impl SecretId {
     pub fn config_map(name: &NamespacedName) -> Self {
         Self(format!("configmap/{name}"))
     }
+
+    /// Where the material comes from: whether a ConfigMap (else a Secret), and its name.
+    pub fn source(&self) -> Option<(bool, NamespacedName)> {
+        let mut parts = self.0.splitn(3, '/');
+        let config_map = match parts.next()? {
+            "configmap" => true,
+            "secret" => false,
+            _ => return None,
+        };
+        Some((config_map, NamespacedName::new(parts.next()?, parts.next()?)))
+    }
 }
 
 /// Percent-encodes what is no letter, digit, `-`, `.` or `_`, so that ids stay injective.

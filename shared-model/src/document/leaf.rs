@@ -64,10 +64,12 @@ pub enum Port {
     Name(String),
 }
 
+/// Plain as in Traefik's names; with `#` a name is in quotes.
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) if f.alternate() => write!(f, "{name:?}"),
             Self::Name(name) => f.write_str(name),
         }
     }

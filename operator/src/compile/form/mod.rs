@@ -8,7 +8,7 @@ pub(super) mod previous;
 use weir_model::{
     document::{HealthCheck, RouteId, ServiceReference, Source, StickyCookie},
     duration::GoDuration,
-    name::NamespacedName,
+    name::{NamespacedName, traefik_name},
     path::FieldPath,
     rule::Matcher,
     weight::{Percent, Weight},
@@ -52,6 +52,8 @@ pub(super) enum RefTarget {
 /// A reference to a Service with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LeafForm {
+    /// Traefik's name of the service, with its suffix.
+    pub label: String,
     pub reference: ServiceReference,
     pub flush_interval: GoDuration,
     pub health_check: Option<HealthCheck>,
@@ -91,7 +93,11 @@ impl Shape {
             Self::Weighted { children, .. } => (children.as_slice(), None, [].as_slice()),
             Self::Mirror { main, mirrors, .. } => ([].as_slice(), Some(&**main), mirrors.as_slice()),
         };
-        children.iter().map(|(r, _)| r).chain(main).chain(mirrors.iter().map(|(r, _)| r))
+        children
+            .iter()
+            .map(|(r, _)| r)
+            .chain(main)
+            .chain(mirrors.iter().map(|(r, _)| r))
     }
 }
 
@@ -120,22 +126,24 @@ impl Reference {
     pub fn traefik_name(&self) -> String {
         match &self.to {
             RefTarget::TraefikService(name) => traefik_service_name(name),
-            RefTarget::Service(leaf) => leaf.traefik_name(),
+            RefTarget::Service(leaf) => service_port_name(&leaf.reference),
         }
     }
 }
 
-impl LeafForm {
-    /// `apps-svc1-80`.
-    pub fn traefik_name(&self) -> String {
-        let port = self.reference.port.as_ref().map(ToString::to_string).unwrap_or_default();
-        weir_model::name::traefik_name(&[&self.reference.namespace, &self.reference.name, &port])
-    }
+/// `apps-svc1-80`.
+pub(super) fn service_port_name(reference: &ServiceReference) -> String {
+    let port = reference
+        .port
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    traefik_name(&[&reference.namespace, &reference.name, &port])
 }
 
 /// `apps-wrr1`.
 pub(super) fn traefik_service_name(name: &NamespacedName) -> String {
-    weir_model::name::traefik_name(&[&name.namespace, &name.name])
+    traefik_name(&[&name.namespace, &name.name])
 }
 
 /// The suffix that Traefik gives to everything from these resources.

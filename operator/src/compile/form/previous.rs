@@ -14,7 +14,10 @@ use super::{LeafForm, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm,
 pub fn service(config: &Config, name: &NamespacedName, uid: &str) -> Option<ServiceForm> {
     let node = config.nodes.get(&NodeId::traefik_service(name))?;
     (node.source.uid == uid).then_some(())?;
-    Some(ServiceForm { source: node.source.clone(), shape: shape(config, node)? })
+    Some(ServiceForm {
+        source: node.source.clone(),
+        shape: shape(config, node)?,
+    })
 }
 
 /// The routes that the config serves for the IngressRoute with this uid.
@@ -42,7 +45,9 @@ fn route(config: &Config, id: &RouteId, route: &Route) -> Option<RouteForm> {
             let node = config.nodes.get(node_id)?;
             // the node of a route over several services has the route's own id
             if *node_id == NodeId::route(id) {
-                let Shape::Weighted { children, .. } = shape(config, node)? else { return None };
+                let Shape::Weighted { children, .. } = shape(config, node)? else {
+                    return None;
+                };
                 RouteTarget::Several(children)
             } else {
                 RouteTarget::One(reference(node)?)
@@ -59,7 +64,11 @@ fn route(config: &Config, id: &RouteId, route: &Route) -> Option<RouteForm> {
         position: route.position,
         priority: route.priority,
         rule_length: route.rule_length,
-        tls: route.tls.as_ref().map(|tls| tls.secret.as_ref().map(|s| NamespacedName::new(&route.source.namespace, s))),
+        tls: route.tls.as_ref().map(|tls| {
+            tls.secret
+                .as_ref()
+                .map(|s| NamespacedName::new(&route.source.namespace, s))
+        }),
         target,
     })
 }
@@ -68,12 +77,22 @@ fn shape(config: &Config, node: &Node) -> Option<Shape> {
     let follow = |id: &NodeId| config.nodes.get(id).and_then(reference);
     match &node.spec {
         NodeSpec::Weighted(weighted) => {
-            let children = weighted.children.iter().map(|child| Some((follow(&child.node)?, child.weight)));
-            Some(Shape::Weighted { children: children.collect::<Option<_>>()?, sticky: weighted.sticky.clone() })
+            let children = weighted
+                .children
+                .iter()
+                .map(|child| Some((follow(&child.node)?, child.weight)));
+            Some(Shape::Weighted {
+                children: children.collect::<Option<_>>()?,
+                sticky: weighted.sticky.clone(),
+            })
         }
         NodeSpec::Mirror(mirror) => Some(Shape::Mirror {
             main: Box::new(follow(&mirror.main)?),
-            mirrors: mirror.mirrors.iter().map(|m| Some((follow(&m.node)?, m.percent))).collect::<Option<_>>()?,
+            mirrors: mirror
+                .mirrors
+                .iter()
+                .map(|m| Some((follow(&m.node)?, m.percent)))
+                .collect::<Option<_>>()?,
             max_body_size: mirror.max_body_size,
             mirror_body: mirror.mirror_body,
         }),
@@ -84,7 +103,7 @@ fn shape(config: &Config, node: &Node) -> Option<Shape> {
 /// What refers to a node, said again.
 fn reference(node: &Node) -> Option<Reference> {
     let to = match &node.spec {
-        NodeSpec::Leaf(leaf) => RefTarget::Service(Box::new(leaf_form(leaf))),
+        NodeSpec::Leaf(leaf) => RefTarget::Service(Box::new(leaf_form(node, leaf))),
         NodeSpec::Missing(missing) => {
             RefTarget::TraefikService(NamespacedName::new(&missing.namespace, &missing.name))
         }
@@ -93,11 +112,15 @@ fn reference(node: &Node) -> Option<Reference> {
         }
         NodeSpec::Weighted(_) | NodeSpec::Mirror(_) => return None,
     };
-    Some(Reference { field: FieldPath::root(), to })
+    Some(Reference {
+        field: FieldPath::root(),
+        to,
+    })
 }
 
-fn leaf_form(leaf: &Leaf) -> LeafForm {
+fn leaf_form(node: &Node, leaf: &Leaf) -> LeafForm {
     LeafForm {
+        label: node.label.clone(),
         reference: leaf.reference.clone(),
         flush_interval: leaf.flush_interval,
         health_check: leaf.health_check.clone(),

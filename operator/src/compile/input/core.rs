@@ -177,8 +177,14 @@ impl Node {
             kind: String,
         }
         let status: Status = part(object, "status")?;
-        let internal = status.addresses.into_iter().filter(|a| a.kind == "InternalIP").map(|a| a.address);
-        Ok(Self { internal_ips: internal.collect() })
+        let internal = status
+            .addresses
+            .into_iter()
+            .filter(|a| a.kind == "InternalIP")
+            .map(|a| a.address);
+        Ok(Self {
+            internal_ips: internal.collect(),
+        })
     }
 }
 
@@ -191,7 +197,10 @@ impl Stored {
                 let text: String = text.split_ascii_whitespace().collect();
                 String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).ok()?).ok()
             };
-            data = data.into_iter().filter_map(|(key, value)| Some((key, decode(value)?))).collect();
+            data = data
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, decode(value)?)))
+                .collect();
             data.extend(part::<BTreeMap<String, String>>(object, "stringData")?);
         }
         Ok(Self(data))

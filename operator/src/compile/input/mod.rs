@@ -10,4 +10,3 @@ pub use self::{
     core::{EndpointSlice, Node, Service, ServicePort, ServiceType, SliceEndpoint, SlicePort, Stored},
     snapshot::{Entry, IngressRouteInput, Inserted, Meta, Snapshot},
 };
-pub(crate) use self::snapshot::is_error;

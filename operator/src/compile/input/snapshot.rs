@@ -6,8 +6,8 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use weir_model::{
     crd::{
-        Deviation, DeviationKind, IngressRouteSpec, ResourceKind, Route, ServersTransportSpec, TraefikServiceSpec,
-        deviations, parse_ingress_route, parse_servers_transport, parse_traefik_service,
+        Deviation, DeviationKind, IngressRouteSpec, ResourceKind, Route, ServersTransportSpec,
+        TraefikServiceSpec, deviations, parse_ingress_route, parse_servers_transport, parse_traefik_service,
     },
     name::NamespacedName,
     path::FieldPath,
@@ -90,14 +90,24 @@ pub enum Inserted {
 impl Snapshot {
     /// Takes an object in. Its namespace is `default` where it has none.
     pub fn insert(&mut self, object: &Value) -> Inserted {
-        let Some(kind) = kind_of(object) else { return Inserted::Unrelated };
+        let Some(kind) = kind_of(object) else {
+            return Inserted::Unrelated;
+        };
         let metadata = object.get("metadata");
         let text = |key: &str| metadata.and_then(|m| m.get(key)).and_then(Value::as_str);
-        let name = NamespacedName::new(text("namespace").unwrap_or("default"), text("name").unwrap_or_default());
-        let id = ObjectId { kind, name: name.clone() };
+        let name = NamespacedName::new(
+            text("namespace").unwrap_or("default"),
+            text("name").unwrap_or_default(),
+        );
+        let id = ObjectId {
+            kind,
+            name: name.clone(),
+        };
         let replaced = match kind {
             Kind::TraefikService => {
-                let entry = entry(ResourceKind::TraefikService, object, |object| parse_traefik_service(object).ok());
+                let entry = entry(ResourceKind::TraefikService, object, |object| {
+                    parse_traefik_service(object).ok()
+                });
                 self.traefik_services.insert(name, Arc::new(entry)).is_some()
             }
             Kind::IngressRoute => {
@@ -105,7 +115,9 @@ impl Snapshot {
                 self.ingress_routes.insert(name, Arc::new(entry)).is_some()
             }
             Kind::ServersTransport => {
-                let entry = entry(ResourceKind::ServersTransport, object, |object| parse_servers_transport(object).ok());
+                let entry = entry(ResourceKind::ServersTransport, object, |object| {
+                    parse_servers_transport(object).ok()
+                });
                 self.servers_transports.insert(name, Arc::new(entry)).is_some()
             }
             Kind::Service => {
@@ -114,20 +126,33 @@ impl Snapshot {
             }
             Kind::EndpointSlice => {
                 self.endpoints_known = true;
-                let label = object.pointer("/metadata/labels/kubernetes.io~1service-name").and_then(Value::as_str);
+                let label = object
+                    .pointer("/metadata/labels/kubernetes.io~1service-name")
+                    .and_then(Value::as_str);
                 let service = NamespacedName::new(name.namespace, label.unwrap_or_default());
-                let slice = EndpointSlice::parse(object).map(Arc::new).map_err(|e| e.to_string());
-                self.endpoint_slices.entry(service).or_default().insert(name.name, slice).is_some()
+                let slice = EndpointSlice::parse(object)
+                    .map(Arc::new)
+                    .map_err(|e| e.to_string());
+                self.endpoint_slices
+                    .entry(service)
+                    .or_default()
+                    .insert(name.name, slice)
+                    .is_some()
             }
             Kind::Secret | Kind::ConfigMap => {
                 // one that cannot be read holds nothing
                 let stored = Arc::new(Stored::parse(object, kind == Kind::Secret).unwrap_or_default());
-                let map = if kind == Kind::Secret { &mut self.secrets } else { &mut self.config_maps };
+                let map = if kind == Kind::Secret {
+                    &mut self.secrets
+                } else {
+                    &mut self.config_maps
+                };
                 map.insert(name, stored).is_some()
             }
-            Kind::Node => {
-                self.nodes.insert(name.name, Arc::new(Node::parse(object).unwrap_or_default())).is_some()
-            }
+            Kind::Node => self
+                .nodes
+                .insert(name.name, Arc::new(Node::parse(object).unwrap_or_default()))
+                .is_some(),
         };
         Inserted::Object { id, replaced }
     }
@@ -184,15 +209,19 @@ fn entry<T>(kind: ResourceKind, object: &Value, parse: impl FnOnce(&Value) -> Op
             },
         });
     }
-    Entry { meta, deviations, spec }
+    Entry {
+        meta,
+        deviations,
+        spec,
+    }
 }
 
 /// Whether it keeps the object, or its part, from being converted.
-pub(crate) fn is_error(deviation: &Deviation) -> bool {
+fn is_error(deviation: &Deviation) -> bool {
     match deviation.kind {
-        DeviationKind::WrongType { .. } | DeviationKind::DuplicateField { .. } | DeviationKind::MissingRequired { .. } => {
-            true
-        }
+        DeviationKind::WrongType { .. }
+        | DeviationKind::DuplicateField { .. }
+        | DeviationKind::MissingRequired { .. } => true,
         DeviationKind::UnknownField { .. } | DeviationKind::NotInEnum { .. } => false,
     }
 }
@@ -200,7 +229,10 @@ pub(crate) fn is_error(deviation: &Deviation) -> bool {
 fn ingress_route(object: &Value) -> Option<IngressRouteInput> {
     let routes = match object.pointer("/spec/routes") {
         None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(routes)) => routes.iter().map(|route| Route::deserialize(route).ok()).collect(),
+        Some(Value::Array(routes)) => routes
+            .iter()
+            .map(|route| Route::deserialize(route).ok())
+            .collect(),
         Some(_) => return None,
     };
     let mut spec = object.get("spec")?.as_object()?.clone();

@@ -1,0 +1,379 @@
+//! Forms into the config: every node once, references by id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weir_model::{
+    document::{
+        Child, Leaf, Mirror, MirrorTarget, Missing, Node, NodeId, NodeSpec, Route, RouteId, RouteTls,
+        SecretId, Source, Target, Weighted,
+    },
+    name::NamespacedName,
+    path::FieldPath,
+    weight::Weight,
+};
+
+use super::{
+    finding::{Code, Finding, ObjectId},
+    form::{
+        LeafForm, PROVIDER, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm, Shape,
+        traefik_service_name,
+    },
+    resolve::{Problem, Resolver},
+};
+
+/// Whose references are followed.
+struct Owner<'a> {
+    object: &'a ObjectId,
+    node: NodeId,
+    source: &'a Source,
+    /// Ids that were given to its references already.
+    taken: BTreeMap<NodeId, usize>,
+}
+
+/// A reference that was followed.
+struct Followed<'a> {
+    reference: &'a Reference,
+    node: NodeId,
+    problems: Vec<Problem>,
+}
+
+impl Followed<'_> {
+    /// Whether requests can take this way, as far as it can be told without its endpoints' health.
+    fn leads_on(&self) -> bool {
+        self.problems.iter().all(|problem| problem.harmless)
+    }
+}
+
+/// Gathers nodes and routes. Revisions are filled in later.
+pub(super) struct Flattener<'a, 'b> {
+    pub resolver: &'b mut Resolver<'a>,
+    pub nodes: BTreeMap<NodeId, Node>,
+    pub routes: BTreeMap<RouteId, Route>,
+    pub findings: Vec<Finding>,
+}
+
+const GETS_503: &str = "requests get 503 `no available server`";
+const LEADS_NOWHERE: &str = "nothing is left: who refers to the TraefikService passes it over, and a route to it answers 503 `no available server`";
+const PASSED_OVER: &str = "it is passed over; its siblings share its requests by their weights";
+const NO_COPIES: &str = "no copies are sent there; the main service is not affected";
+
+impl<'a, 'b> Flattener<'a, 'b> {
+    pub fn new(resolver: &'b mut Resolver<'a>) -> Self {
+        Self {
+            resolver,
+            nodes: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Adds the node of a TraefikService and those of its references.
+    pub fn service(&mut self, object: &ObjectId, form: &ServiceForm) {
+        let node = NodeId::traefik_service(&object.name);
+        let mut owner = Owner {
+            object,
+            node,
+            source: &form.source,
+            taken: BTreeMap::new(),
+        };
+        let spec = self.shape(&mut owner, &form.shape, LEADS_NOWHERE);
+        let label = traefik_service_name(&object.name) + PROVIDER;
+        self.nodes.insert(
+            owner.node,
+            Node {
+                label,
+                revision: 0,
+                source: form.source.clone(),
+                spec,
+            },
+        );
+    }
+
+    /// Adds a route and the nodes of its references.
+    pub fn route(&mut self, object: &ObjectId, field: &FieldPath, form: &RouteForm) {
+        let node = NodeId::route(&form.id);
+        let mut owner = Owner {
+            object,
+            node,
+            source: &form.source,
+            taken: BTreeMap::new(),
+        };
+        let target = match &form.target {
+            RouteTarget::Unavailable(reason) => Target::Unavailable(reason.clone()),
+            RouteTarget::One(reference) => {
+                let followed = self.follow(&mut owner, reference);
+                self.report(&owner, &followed, GETS_503);
+                Target::Node(followed.node)
+            }
+            RouteTarget::Several(children) => {
+                let spec = self.weighted(&mut owner, children, None, GETS_503);
+                let node = Node {
+                    label: form.label.clone(),
+                    revision: 0,
+                    source: form.source.clone(),
+                    spec,
+                };
+                self.nodes.insert(owner.node.clone(), node);
+                Target::Node(owner.node)
+            }
+        };
+        let tls = form
+            .tls
+            .as_ref()
+            .map(|secret| self.tls(object, field, secret.as_ref()));
+        let options = self.resolver.options;
+        let serves = |name: &String| {
+            options
+                .entry_points
+                .iter()
+                .any(|e| e.name == *name && (e.tls || tls.is_none()))
+        };
+        let route = Route {
+            created: form.created.clone(),
+            entry_points: form
+                .entry_points
+                .iter()
+                .filter(|name| serves(name))
+                .cloned()
+                .collect(),
+            label: form.label.clone(),
+            matcher: form.matcher.clone(),
+            position: form.position,
+            priority: form.priority,
+            revision: 0,
+            rule_length: form.rule_length,
+            source: form.source.clone(),
+            target,
+            tls,
+        };
+        self.routes.insert(form.id.clone(), route);
+    }
+
+    fn tls(&mut self, object: &ObjectId, route: &FieldPath, secret: Option<&NamespacedName>) -> RouteTls {
+        let Some(name) = secret else {
+            return RouteTls::default();
+        };
+        let id = SecretId::secret(name);
+        let certificate = match self.resolver.certificate(&id, "secretName") {
+            Ok(()) => Some(id),
+            Err(problem) => {
+                // all routes of the object share the Secret: say it once
+                let field = FieldPath::root().key("spec").key("tls").key(problem.key);
+                let finding = Finding::new(object.clone(), field, problem.code, problem.message)
+                    .maybe_help(problem.help)
+                    .effect("the routes are served with the default certificate, which clients do not trust");
+                if route.is_root() || !self.findings.contains(&finding) {
+                    self.findings.push(finding);
+                }
+                None
+            }
+        };
+        RouteTls {
+            certificate,
+            secret: Some(name.name.clone()),
+        }
+    }
+
+    fn shape(&mut self, owner: &mut Owner<'_>, shape: &Shape, nothing_left: &str) -> NodeSpec {
+        match shape {
+            Shape::Weighted { children, sticky } => {
+                self.weighted(owner, children, sticky.clone(), nothing_left)
+            }
+            Shape::Mirror {
+                main,
+                mirrors,
+                max_body_size,
+                mirror_body,
+            } => {
+                let main = self.follow(owner, main);
+                self.report(owner, &main, nothing_left);
+                let mirrors = mirrors.iter().map(|(reference, percent)| {
+                    let followed = self.follow(owner, reference);
+                    self.report(owner, &followed, NO_COPIES);
+                    MirrorTarget {
+                        node: followed.node,
+                        percent: *percent,
+                    }
+                });
+                NodeSpec::Mirror(Mirror {
+                    mirrors: mirrors.collect(),
+                    main: main.node,
+                    max_body_size: *max_body_size,
+                    mirror_body: *mirror_body,
+                })
+            }
+        }
+    }
+
+    fn weighted(
+        &mut self,
+        owner: &mut Owner<'_>,
+        children: &[(Reference, Weight)],
+        sticky: Option<weir_model::document::StickyCookie>,
+        nothing_left: &str,
+    ) -> NodeSpec {
+        let followed: Vec<(Followed<'_>, Weight)> = children
+            .iter()
+            .map(|(reference, weight)| (self.follow(owner, reference), *weight))
+            .collect();
+        let some_left = followed
+            .iter()
+            .any(|(f, weight)| weight.get() > 0 && f.leads_on());
+        let mut identities = BTreeSet::new();
+        let mut list = Vec::with_capacity(followed.len());
+        for (followed, weight) in followed {
+            self.report(
+                owner,
+                &followed,
+                if some_left { PASSED_OVER } else { nothing_left },
+            );
+            let name = followed.reference.traefik_name();
+            let identity = distinct(&name, &mut identities);
+            if sticky.is_some() && identity != name {
+                let message = format!("two children are called {name:?} in Traefik");
+                self.findings.push(
+                    Finding::new(
+                        owner.object.clone(),
+                        followed.reference.field.clone(),
+                        Code::StickyAmbiguous,
+                        message,
+                    )
+                    .effect(format!(
+                        "clients are kept here by a cookie for {identity:?}, which Traefik does not know"
+                    )),
+                );
+            }
+            list.push(Child {
+                identity,
+                node: followed.node,
+                weight,
+            });
+        }
+        NodeSpec::Weighted(Weighted {
+            children: list,
+            sticky,
+        })
+    }
+
+    /// Follows a reference to its node, which is added if it belongs to the owner.
+    fn follow<'r>(&mut self, owner: &mut Owner<'_>, reference: &'r Reference) -> Followed<'r> {
+        let from = owner.object.name.namespace.as_str();
+        match &reference.to {
+            RefTarget::TraefikService(name) => match self.resolver.traefik_service(from, name) {
+                Ok(node) => Followed {
+                    reference,
+                    node,
+                    problems: Vec::new(),
+                },
+                Err(problem) => {
+                    let node = owner.node.missing(name);
+                    let spec = NodeSpec::Missing(Missing {
+                        name: name.name.clone(),
+                        namespace: name.namespace.clone(),
+                    });
+                    let label = traefik_service_name(name) + PROVIDER;
+                    self.nodes.insert(
+                        node.clone(),
+                        Node {
+                            label,
+                            revision: 0,
+                            source: owner.source.clone(),
+                            spec,
+                        },
+                    );
+                    Followed {
+                        reference,
+                        node,
+                        problems: vec![problem],
+                    }
+                }
+            },
+            RefTarget::Service(leaf) => {
+                let base = owner.node.service_reference(&leaf.reference);
+                let nth = owner
+                    .taken
+                    .entry(base.clone())
+                    .and_modify(|n| *n += 1)
+                    .or_insert(1);
+                let node = base.repeat(*nth);
+                let problems = self.leaf(owner.source, from, node.clone(), leaf);
+                Followed {
+                    reference,
+                    node,
+                    problems,
+                }
+            }
+        }
+    }
+
+    fn leaf(&mut self, source: &Source, from: &str, id: NodeId, form: &LeafForm) -> Vec<Problem> {
+        let (resolved, problems) = self.resolver.leaf(from, form);
+        let leaf = Leaf {
+            endpoints: resolved.endpoints,
+            flush_interval: form.flush_interval,
+            health_check: form.health_check.clone(),
+            pass_host_header: form.pass_host_header,
+            reference: form.reference.clone(),
+            scheme: resolved.scheme,
+            sticky: form.sticky.clone(),
+            transport: resolved.transport,
+        };
+        let spec = NodeSpec::Leaf(Box::new(leaf));
+        self.nodes.insert(
+            id,
+            Node {
+                label: form.label.clone(),
+                revision: 0,
+                source: source.clone(),
+                spec,
+            },
+        );
+        problems
+    }
+
+    /// Says what is wrong with a reference, and what that does.
+    fn report(&mut self, owner: &Owner<'_>, followed: &Followed<'_>, effect: &str) {
+        let reference = followed.reference;
+        for problem in &followed.problems {
+            // a form from the previous config stands in no manifest
+            let (field, message) = if reference.field.is_root() {
+                let generation = owner.source.generation;
+                (
+                    FieldPath::root().key("spec"),
+                    format!(
+                        "in the last accepted generation {generation}: {}",
+                        problem.message
+                    ),
+                )
+            } else {
+                (reference.field.key(problem.key), problem.message.clone())
+            };
+            let effect = if problem.harmless {
+                "traffic flows as if the field were not there"
+            } else {
+                effect
+            };
+            self.findings.push(
+                Finding::new(owner.object.clone(), field, problem.code, message)
+                    .maybe_help(problem.help.clone())
+                    .effect(effect),
+            );
+        }
+    }
+}
+
+/// `name`, or `name~2` and so on where it is taken.
+fn distinct(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let identity = (1..)
+        .map(|n| {
+            if n == 1 {
+                name.to_owned()
+            } else {
+                format!("{name}~{n}")
+            }
+        })
+        .find(|identity| !taken.contains(identity))
+        .unwrap_or_default();
+    taken.insert(identity.clone());
+    identity
+}

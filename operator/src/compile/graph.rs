@@ -1,0 +1,212 @@
+//! Graphs of indices: cycles with their paths, depths and sizes. Nothing here recurses.
+
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
+
+/// Who refers to whom: the successors of each node, by index.
+pub(super) type Adjacency = [Vec<usize>];
+
+/// The groups of nodes that reach each other, and single nodes that refer to themselves; sorted.
+///
+/// Tarjan's strongly connected components with the call stack as a vector.
+pub(super) fn cyclic_groups(graph: &Adjacency) -> Vec<Vec<usize>> {
+    const UNSEEN: usize = usize::MAX;
+    let mut index = vec![UNSEEN; graph.len()];
+    let mut low = vec![0; graph.len()];
+    let mut on_stack = vec![false; graph.len()];
+    let (mut stack, mut calls, mut groups, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for root in 0..graph.len() {
+        if index[root] != UNSEEN {
+            continue;
+        }
+        calls.push((root, 0));
+        while let Some((node, child)) = calls.pop() {
+            if child == 0 {
+                index[node] = next;
+                low[node] = next;
+                next += 1;
+                stack.push(node);
+                on_stack[node] = true;
+            }
+            match graph[node].get(child) {
+                Some(&to) => {
+                    calls.push((node, child + 1));
+                    if index[to] == UNSEEN {
+                        calls.push((to, 0));
+                    } else if on_stack[to] {
+                        low[node] = low[node].min(index[to]);
+                    }
+                }
+                None => {
+                    if let Some(&(parent, _)) = calls.last() {
+                        low[parent] = low[parent].min(low[node]);
+                    }
+                    if low[node] == index[node] {
+                        let start = stack.iter().rposition(|n| *n == node).unwrap_or_default();
+                        let mut group = stack.split_off(start);
+                        group.iter().for_each(|n| on_stack[*n] = false);
+                        group.sort_unstable();
+                        if group.len() > 1 || graph[node].contains(&node) {
+                            groups.push(group);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    groups.sort();
+    groups
+}
+
+/// A shortest way from `start` back to itself, `start` at both ends. Gives up after `budget` steps,
+/// which it counts down.
+pub(super) fn way_back(graph: &Adjacency, start: usize, budget: &mut usize) -> Option<Vec<usize>> {
+    let mut came_from = BTreeMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(node) = queue.pop_front() {
+        for &to in &graph[node] {
+            *budget = budget.checked_sub(1)?;
+            if to == start {
+                // `start` itself came from nowhere, which ends the walk
+                let walk = std::iter::successors(Some(node), |n| came_from.get(n).copied());
+                let mut path: Vec<usize> = std::iter::once(start).chain(walk).collect();
+                path.reverse();
+                return Some(path);
+            }
+            if let Entry::Vacant(entry) = came_from.entry(to) {
+                entry.insert(node);
+                queue.push_back(to);
+            }
+        }
+    }
+    None
+}
+
+/// Measures of a node of an acyclic graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Levels: the node itself and the longest chain below it.
+    pub depth: usize,
+    /// Weights of the distinct nodes below it and its own; once above the limit, not exactly.
+    pub size: usize,
+}
+
+/// The extent of every node, a size exact up to `limit.size` and as long as the depth is not above
+/// `limit.depth`. `weight` is what a node counts by itself. Nodes on cycles have no extent.
+pub(super) fn extents(graph: &Adjacency, weight: &[usize], limit: Extent) -> Vec<Option<Extent>> {
+    let mut order = Vec::with_capacity(graph.len());
+    let mut open: Vec<usize> = graph.iter().map(Vec::len).collect();
+    let mut referrers = vec![Vec::new(); graph.len()];
+    for (node, successors) in graph.iter().enumerate() {
+        successors.iter().for_each(|to| referrers[*to].push(node));
+    }
+    let mut ready: Vec<usize> = (0..graph.len()).filter(|node| open[*node] == 0).collect();
+    while let Some(node) = ready.pop() {
+        order.push(node);
+        for &from in &referrers[node] {
+            open[from] -= 1;
+            if open[from] == 0 {
+                ready.push(from);
+            }
+        }
+    }
+    let mut extents: Vec<Option<Extent>> = vec![None; graph.len()];
+    let mut seen = vec![usize::MAX; graph.len()];
+    for node in order {
+        let below = graph[node].iter().filter_map(|to| extents[*to]);
+        let depth = 1 + below.clone().map(|e| e.depth).max().unwrap_or_default();
+        // counts shared nodes more than once, so a small sum needs no closer look
+        let most = below
+            .clone()
+            .fold(weight[node], |sum, e| sum.saturating_add(e.size));
+        let certain = most <= limit.size || depth > limit.depth || below.clone().any(|e| e.size > limit.size);
+        let size = if certain {
+            most
+        } else {
+            distinct(graph, weight, node, limit.size, &mut seen)
+        };
+        extents[node] = Some(Extent { depth, size });
+    }
+    extents
+}
+
+/// The weights of the distinct nodes reachable from `start`, counted until they are above `limit`.
+fn distinct(graph: &Adjacency, weight: &[usize], start: usize, limit: usize, seen: &mut [usize]) -> usize {
+    let (mut size, mut stack) = (0_usize, vec![start]);
+    seen[start] = start;
+    while let Some(node) = stack.pop() {
+        size = size.saturating_add(weight[node]);
+        if size > limit {
+            return size;
+        }
+        for &to in &graph[node] {
+            if seen[to] != start {
+                seen[to] = start;
+                stack.push(to);
+            }
+        }
+    }
+    size
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn groups_are_the_cycles() {
+        let graph = [vec![1], vec![2], vec![0, 3], vec![4], vec![], vec![5]];
+        assert_eq!(cyclic_groups(&graph), [vec![0, 1, 2], vec![5]]);
+    }
+
+    #[test]
+    fn ways_back_are_shortest_and_start_at_the_member() {
+        let graph = [vec![1, 2], vec![2], vec![0], vec![3]];
+        assert_eq!(way_back(&graph, 0, &mut 100), Some(vec![0, 2, 0]));
+        assert_eq!(way_back(&graph, 1, &mut 100), Some(vec![1, 2, 0, 1]));
+        assert_eq!(way_back(&graph, 3, &mut 100), Some(vec![3, 3]));
+        assert_eq!(way_back(&graph, 1, &mut 2), None);
+    }
+
+    #[test]
+    fn shared_nodes_count_once_when_it_matters() {
+        // a diamond: 0 -> 1, 2 -> 3
+        let graph = [vec![1, 2], vec![3], vec![3], vec![]];
+        let extents = extents(&graph, &[1, 1, 1, 10], Extent { depth: 64, size: 14 });
+        assert_eq!(extents[0], Some(Extent { depth: 3, size: 13 }));
+        assert_eq!(extents[3], Some(Extent { depth: 1, size: 10 }));
+    }
+
+    #[test]
+    fn long_chains_need_no_stack() {
+        let mut graph: Vec<Vec<usize>> = (1..100_000).map(|i| vec![i]).collect();
+        graph.push(vec![]);
+        assert!(cyclic_groups(&graph).is_empty());
+        assert_eq!(
+            extents(&graph, &vec![1; 100_000], Extent { depth: 64, size: 10 })[0].map(|e| e.depth),
+            Some(100_000)
+        );
+        graph[99_999].push(0);
+        assert_eq!(cyclic_groups(&graph).len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_node_is_in_a_group_iff_it_reaches_itself(edges in prop::collection::vec((0..12_usize, 0..12_usize), 0..30)) {
+            let mut graph = vec![Vec::new(); 12];
+            for (from, to) in edges {
+                graph[from].push(to);
+            }
+            let groups = cyclic_groups(&graph);
+            for node in 0..12 {
+                let grouped = groups.iter().any(|group| group.contains(&node));
+                prop_assert_eq!(grouped, way_back(&graph, node, &mut 10_000).is_some());
+            }
+            let extents = extents(&graph, &[1; 12], Extent { depth: 64, size: 100 });
+            for (node, extent) in extents.iter().enumerate() {
+                prop_assert!(extent.is_some() || !groups.is_empty(), "{}", node);
+            }
+        }
+    }
+}
