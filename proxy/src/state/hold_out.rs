@@ -55,7 +55,7 @@ mod tests {
     /// The length of the hold that a failure at `now` starts.
     fn hold(state: &HoldOut, now: u64) -> u64 {
         state.record_failure(now);
-        (0..).find(|ms| !state.is_held(now + ms)).unwrap()
+        (0..=LONGEST).find(|ms| !state.is_held(now + ms)).unwrap()
     }
 
     #[test]
