@@ -1,5 +1,6 @@
 //! weir's compiler: Kubernetes manifests in, static documents and findings out.
 
+pub mod cli;
 pub mod compile;
 pub mod manifest;
 pub mod render;

@@ -11,29 +11,8 @@ use std::io;
 
 use serde::Serialize;
 
+pub use crate::compile::finding::Severity;
 use crate::manifest::Span;
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Something that was asked for does not happen.
-    Error,
-    /// It works, though likely not as meant.
-    Warning,
-    /// Worth knowing.
-    Info,
-}
-
-impl Severity {
-    /// In lower case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Info => "info",
-        }
-    }
-}
 
 /// One finding, ready to be shown.
 #[derive(Debug, Clone)]

@@ -1,0 +1,65 @@
+//! The command line: `compile`, `lint`, `graph`, `crd`. All of it works offline, on manifests.
+//!
+//! Exit codes: 0 all is well; 1 there are findings that matter; 2 the call, its input or its output failed.
+
+mod compile;
+mod crd;
+mod input;
+mod lint;
+mod options;
+mod output;
+mod report;
+
+use std::{io, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// weir's operator: compiles Traefik's TraefikServices, IngressRoutes and ServersTransports.
+#[derive(Debug, Parser)]
+#[command(name = "weir-operator", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compile manifests into the documents that weir-proxy serves.
+    Compile(compile::Compile),
+    /// Print or write the custom resource definitions.
+    Crd(crd::Crd),
+    /// Check manifests and explain what is wrong with them.
+    Lint(lint::Lint),
+}
+
+/// How a command ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Clean,
+    Findings,
+}
+
+impl Cli {
+    /// Runs the command; what goes wrong is printed to standard error.
+    pub fn run(self) -> ExitCode {
+        let outcome = match self.command {
+            Command::Compile(command) => command.run(),
+            Command::Crd(command) => command.run(),
+            Command::Lint(command) => command.run(),
+        };
+        match outcome {
+            Ok(Outcome::Clean) => ExitCode::SUCCESS,
+            Ok(Outcome::Findings) => ExitCode::from(1),
+            // the reader of a pipe went away: nobody is left to tell
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}
