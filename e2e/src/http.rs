@@ -1,0 +1,42 @@
+//! A client for one request at a time, on hyper's connections.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, StatusCode, client::conn::http1::SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Opens a connection. A task of the current runtime drives it and ends with it.
+pub async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address)
+        .await
+        .with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // how it ended is seen by whoever sends next
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+/// Sends a request and reads the whole answer.
+pub async fn exchange(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> hyper::Result<(StatusCode, Bytes)> {
+    sender.ready().await?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    Ok((status, response.into_body().collect().await?.to_bytes()))
+}
+
+/// `GET` on a connection of its own.
+pub async fn get(address: SocketAddr, path: &str) -> Result<(StatusCode, Bytes)> {
+    let mut sender = connect(address).await?;
+    let request = Request::get(path)
+        .header("host", address.to_string())
+        .body(Full::default())?;
+    Ok(exchange(&mut sender, request).await?)
+}
