@@ -7,12 +7,16 @@
 mod counter;
 mod current;
 mod endpoint;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod graph;
 mod hold_out;
 mod leaf;
 mod registry;
 mod routing;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use counter::Counter;
