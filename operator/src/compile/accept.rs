@@ -21,8 +21,29 @@ pub(super) struct Candidate {
     pub id: ObjectId,
     /// What is written; nothing when that was refused.
     pub current: Option<ServiceForm>,
+    /// What is written and was refused.
+    pub refused: Option<ServiceForm>,
     /// What the previous config serves.
     pub last_good: Option<ServiceForm>,
+}
+
+impl Candidate {
+    /// Refuses what is written. Was it not refused before?
+    fn refuse(&mut self) -> bool {
+        let current = self.current.take();
+        let first = current.is_some();
+        self.refused = current.or(self.refused.take());
+        first
+    }
+}
+
+/// What was decided.
+#[derive(Debug, Default)]
+pub(super) struct Acceptance {
+    /// Every TraefikService.
+    pub served: BTreeMap<NamespacedName, Served>,
+    /// Forms that are written and not served, as far as there are any.
+    pub refused: Vec<(ObjectId, ServiceForm)>,
 }
 
 /// Which form is served.
@@ -57,7 +78,7 @@ pub(super) fn accept(
     candidates: Vec<Candidate>,
     options: &Options,
     findings: &mut Vec<Finding>,
-) -> BTreeMap<NamespacedName, Served> {
+) -> Acceptance {
     let index: BTreeMap<NamespacedName, usize> = candidates
         .iter()
         .enumerate()
@@ -78,16 +99,17 @@ pub(super) fn accept(
             break;
         }
     }
-    let served = |c: Candidate| match (c.current, c.last_good) {
-        (Some(form), _) => Served::Current(form),
-        (None, Some(form)) => Served::LastGood(form),
-        (None, None) => Served::Nothing,
-    };
-    choice
-        .candidates
-        .into_iter()
-        .map(|c| (c.id.name.clone(), served(c)))
-        .collect()
+    let mut acceptance = Acceptance::default();
+    for Candidate { id, current, refused, last_good } in choice.candidates {
+        let served = match (current, last_good) {
+            (Some(form), _) => Served::Current(form),
+            (None, Some(form)) => Served::LastGood(form),
+            (None, None) => Served::Nothing,
+        };
+        acceptance.served.insert(id.name.clone(), served);
+        acceptance.refused.extend(refused.map(|form| (id, form)));
+    }
+    acceptance
 }
 
 /// Whether a reference from an object in `from` may be followed at all.
@@ -143,7 +165,7 @@ impl Choice<'_> {
         }
         for &i in &refused {
             let candidate = &mut self.candidates[i];
-            if candidate.current.take().is_none() {
+            if !candidate.refuse() {
                 candidate.last_good = None;
             }
         }
@@ -257,7 +279,7 @@ impl Choice<'_> {
             } else {
                 continue;
             };
-            if candidate.current.take().is_some() {
+            if candidate.refuse() {
                 refused += 1;
                 findings.push(
                     Finding::new(

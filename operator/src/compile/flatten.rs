@@ -13,7 +13,7 @@ use weir_model::{
 };
 
 use super::{
-    finding::{Code, Finding, ObjectId},
+    finding::{Code, Finding, ObjectId, Standing},
     form::{
         LeafForm, PROVIDER, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm, Shape,
         traefik_service_name,
@@ -87,6 +87,35 @@ impl<'a, 'b> Flattener<'a, 'b> {
                 spec,
             },
         );
+    }
+
+    /// Follows the references of a form that is not served, for what there is to say about them.
+    pub fn refused_service(&mut self, object: &ObjectId, form: &ServiceForm) {
+        self.refused(object, &form.source, form.shape.references());
+    }
+
+    /// Follows the references of a route that is not served, for what there is to say about them.
+    pub fn refused_route(&mut self, object: &ObjectId, form: &RouteForm) {
+        self.refused(object, &form.source, form.target.references());
+    }
+
+    fn refused<'r>(
+        &mut self,
+        object: &ObjectId,
+        source: &Source,
+        references: impl Iterator<Item = &'r Reference>,
+    ) {
+        let node = NodeId::traefik_service(&object.name);
+        let mut owner = Owner { object, node, source, taken: BTreeMap::new() };
+        let nodes = std::mem::take(&mut self.nodes);
+        for reference in references {
+            let mut followed = self.follow(&mut owner, reference);
+            // what has no endpoints or no effect matters once the form is served
+            followed.problems.retain(|problem| problem.code.standing() == Standing::ResolvedRefs);
+            // the effect is that of the refusal
+            self.report(&owner, &followed, "");
+        }
+        self.nodes = nodes;
     }
 
     /// Adds a route and the nodes of its references.

@@ -1,9 +1,12 @@
 //! The steps of [`super::compile`], in their order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weir_model::{
-    document::{Config, Endpoints, NodeId, NodeSpec, SCHEMA, Secrets, TransportId, validate::validate},
+    document::{
+        Config, EndpointSetId, Endpoints, Node, NodeId, NodeSpec, Route, RouteId, SCHEMA, SecretId, Secrets,
+        TransportId, validate::validate,
+    },
     name::NamespacedName,
     path::FieldPath,
     rule::Matcher,
@@ -38,11 +41,7 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
         &empty
     };
     let mut findings = unreadable(snapshot);
-    let services = accept(
-        candidates(snapshot, options, previous, &mut findings),
-        options,
-        &mut findings,
-    );
+    let acceptance = accept(candidates(snapshot, options, previous, &mut findings), options, &mut findings);
     let mut routes = BTreeMap::new();
     for (name, entry) in snapshot
         .ingress_routes
@@ -54,7 +53,7 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
             decide(name, entry, options, previous, &mut findings),
         );
     }
-    let decisions = Decisions { services, routes };
+    let decisions = Decisions { services: acceptance.served, routes };
     let transports = Transports::new(transport_candidates(snapshot, options, previous, &mut findings));
 
     let mut resolver = Resolver::new(snapshot, options, &decisions.services, transports);
@@ -63,6 +62,9 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
         if let Some(form) = served.form() {
             flattener.service(&traefik_service_id(name), form);
         }
+    }
+    for (object, form) in &acceptance.refused {
+        flattener.refused_service(object, form);
     }
     for (name, decided) in &decisions.routes {
         let object = ObjectId {
@@ -73,18 +75,15 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
             if let Some(form) = route.outcome.form() {
                 flattener.route(&object, &route.field, form);
             }
+            if let Some(form) = &route.refused {
+                flattener.refused_route(&object, form);
+            }
         }
     }
     findings.append(&mut flattener.findings);
     let (nodes, routes) = (flattener.nodes, flattener.routes);
     findings.append(&mut resolver.transports.findings);
-    let mut config = Config {
-        nodes,
-        revision: 0,
-        routes,
-        schema: SCHEMA,
-        transports: resolver.transports.used,
-    };
+    let (mut config, endpoints, secrets) = documents(nodes, routes, resolver);
     revision::assign(&mut config, previous);
     let violations = validate(&config).err().unwrap_or_default();
     if !violations.is_empty() {
@@ -96,20 +95,26 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
     effect::complete(&mut findings, &decisions, snapshot);
     findings.sort();
     findings.dedup();
-    Compilation {
-        config,
-        endpoints: Endpoints {
-            schema: SCHEMA,
-            sets: resolver.sets,
-        },
-        secrets: Secrets {
-            entries: resolver.secrets,
-            schema: SCHEMA,
-        },
-        findings,
-        reports,
-        violations,
-    }
+    Compilation { config, endpoints, secrets, findings, reports, violations }
+}
+
+/// The documents of what is served. References of refused forms were followed as well, so of what was
+/// resolved only that is taken which is named.
+fn documents(
+    nodes: BTreeMap<NodeId, Node>,
+    routes: BTreeMap<RouteId, Route>,
+    resolver: Resolver<'_>,
+) -> (Config, Endpoints, Secrets) {
+    let (mut sets, mut secrets, mut transports) = (resolver.sets, resolver.secrets, resolver.transports.used);
+    let leaves = || nodes.values().filter_map(|node| node.spec.leaf());
+    let named: BTreeSet<&TransportId> = leaves().filter_map(|leaf| leaf.transport.as_ref()).collect();
+    transports.retain(|id, _| named.contains(id));
+    let named: BTreeSet<&EndpointSetId> = leaves().filter_map(|leaf| leaf.endpoints.as_ref()).collect();
+    sets.retain(|id, _| named.contains(id));
+    let config = Config { nodes, revision: 0, routes, schema: SCHEMA, transports };
+    let named: BTreeSet<&SecretId> = config.secrets().collect();
+    secrets.retain(|id, _| named.contains(id));
+    (config, Endpoints { schema: SCHEMA, sets }, Secrets { entries: secrets, schema: SCHEMA })
 }
 
 /// Findings on Kubernetes' own objects that could not be read.
@@ -164,11 +169,8 @@ fn candidates(
         );
         let refused = findings[first..].iter().any(Finding::refuses);
         let last_good = previous::service(previous, name, &entry.meta.uid);
-        candidates.push(Candidate {
-            id,
-            current: form.filter(|_| !refused),
-            last_good,
-        });
+        let (current, refused) = if refused { (None, form) } else { (form, None) };
+        candidates.push(Candidate { id, current, refused, last_good });
     }
     candidates
 }
@@ -301,7 +303,7 @@ fn conflicts(config: &Config, findings: &mut Vec<Finding>) {
                 .iter()
                 .find(|(_, winner)| winner.entry_points.iter().any(shared));
             let Some((_, winner)) = winner else { continue };
-            let object = |route: &weir_model::document::Route| ObjectId {
+            let object = |route: &Route| ObjectId {
                 kind: Kind::IngressRoute,
                 name: NamespacedName::new(&route.source.namespace, &route.source.name),
             };

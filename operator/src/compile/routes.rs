@@ -9,7 +9,7 @@ use weir_model::{
 };
 
 use super::{
-    finding::{Finding, Kind, ObjectId},
+    finding::{Code, Finding, Kind, ObjectId},
     form::{RouteForm, RouteTarget, previous},
     input::{Entry, IngressRouteInput},
     options::Options,
@@ -45,6 +45,8 @@ pub(super) struct DecidedRoute {
     pub field: FieldPath,
     pub rule: String,
     pub outcome: RouteOutcome,
+    /// What is written and was refused, as far as it has a form.
+    pub refused: Option<RouteForm>,
 }
 
 /// Reads an IngressRoute and decides on its routes.
@@ -91,6 +93,7 @@ pub(super) fn decide(
             field: FieldPath::root().key("spec"),
             rule: String::new(),
             outcome: RouteOutcome::LastGood(form),
+            refused: None,
         }));
     }
     findings.append(&mut own);
@@ -116,34 +119,28 @@ fn decide_one(
         id,
         form,
     } = route;
-    let outcome = match (refusal, form) {
-        (None, Some(form)) => RouteOutcome::Current(form),
+    let (outcome, refused) = match (refusal, form) {
+        (None, Some(form)) => (RouteOutcome::Current(form), None),
         (refusal, form) => {
             // the same rule, else what stood at this place and is written nowhere now
             let by_place = || {
-                let found = before
-                    .iter()
-                    .find(|(id, form)| form.position == position && !written.contains(id));
-                found.map(|(id, _)| id.clone())
+                let mut places = before.iter().filter(|(id, _)| !written.contains(id));
+                places.find(|(_, form)| form.position == position).map(|(id, _)| id.clone())
             };
-            let old = if before.contains_key(&id) {
-                Some(id)
-            } else {
-                by_place()
-            };
-            match (old.and_then(|id| before.remove(&id)), form) {
+            let old = if before.contains_key(&id) { Some(id) } else { by_place() };
+            let outcome = match (old.and_then(|id| before.remove(&id)), &form) {
                 (Some(old), _) => RouteOutcome::LastGood(old),
-                (None, Some(mut form)) => {
-                    if let Some(refusal) = refusal {
-                        form.target = RouteTarget::Unavailable(refusal.code.reason().to_owned());
-                    }
-                    RouteOutcome::Unavailable(form)
+                (None, Some(form)) => {
+                    let reason = refusal.map_or(Code::InvalidSpec, |finding| finding.code).reason();
+                    let target = RouteTarget::Unavailable(reason.to_owned());
+                    RouteOutcome::Unavailable(RouteForm { target, ..form.clone() })
                 }
                 (None, None) => RouteOutcome::Unserved,
-            }
+            };
+            (outcome, form)
         }
     };
-    DecidedRoute { field, rule, outcome }
+    DecidedRoute { field, rule, outcome, refused }
 }
 
 #[cfg(test)]

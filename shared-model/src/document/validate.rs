@@ -193,6 +193,14 @@ fn cycle(config: &Config) -> Option<Vec<NodeId>> {
 }
 
 impl NodeSpec {
+    /// The leaf, if it is one.
+    pub fn leaf(&self) -> Option<&Leaf> {
+        match self {
+            Self::Leaf(leaf) => Some(leaf),
+            Self::Weighted(_) | Self::Mirror(_) | Self::Missing(_) => None,
+        }
+    }
+
     /// The ids of the nodes that this one hands requests or copies to, as often as it names them.
     pub fn references(&self) -> impl Iterator<Item = &NodeId> {
         let (children, mirror) = match self {
@@ -208,34 +216,28 @@ impl NodeSpec {
     }
 }
 
+impl Config {
+    /// The endpoint sets that leaves name, as often as they do.
+    pub fn endpoint_sets(&self) -> impl Iterator<Item = &EndpointSetId> {
+        self.nodes.values().filter_map(|node| node.spec.leaf()?.endpoints.as_ref())
+    }
+
+    /// The key material that routes and transports name, as often as they do.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretId> {
+        let certificates = self.routes.values().filter_map(|route| route.tls.as_ref()?.certificate.as_ref());
+        let transports = self.transports.values().flat_map(|t| t.certificates.iter().chain(&t.root_cas));
+        certificates.chain(transports)
+    }
+}
+
 /// The endpoint sets that the config names and `endpoints` does not have (yet).
-pub fn absent_sets<'a>(
-    config: &'a Config,
-    endpoints: &'a Endpoints,
-) -> impl Iterator<Item = &'a EndpointSetId> {
-    config
-        .nodes
-        .values()
-        .filter_map(|node| match &node.spec {
-            NodeSpec::Leaf(leaf) => leaf.endpoints.as_ref(),
-            _ => None,
-        })
-        .filter(|id| !endpoints.sets.contains_key(*id))
+pub fn absent_sets<'a>(config: &'a Config, endpoints: &'a Endpoints) -> impl Iterator<Item = &'a EndpointSetId> {
+    config.endpoint_sets().filter(|id| !endpoints.sets.contains_key(*id))
 }
 
 /// The secrets that the config names and `secrets` does not have (yet).
 pub fn absent_secrets<'a>(config: &'a Config, secrets: &'a Secrets) -> impl Iterator<Item = &'a SecretId> {
-    let certificates = config
-        .routes
-        .values()
-        .filter_map(|route| route.tls.as_ref()?.certificate.as_ref());
-    let transports = config
-        .transports
-        .values()
-        .flat_map(|t| t.certificates.iter().chain(&t.root_cas));
-    certificates
-        .chain(transports)
-        .filter(|id| !secrets.entries.contains_key(*id))
+    config.secrets().filter(|id| !secrets.entries.contains_key(*id))
 }
 
 #[cfg(test)]
