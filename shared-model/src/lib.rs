@@ -8,6 +8,7 @@ pub mod crd;
 pub mod document;
 pub mod duration;
 pub mod entry_point;
+pub mod hex;
 pub mod name;
 pub mod path;
 pub mod rule;

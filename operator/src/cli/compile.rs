@@ -36,19 +36,29 @@ pub(super) struct Compile {
 
 impl Compile {
     pub fn run(self) -> anyhow::Result<Outcome> {
-        let Self { paths, output, previous: previous_path, options } = self;
+        let Self {
+            paths,
+            output,
+            previous: previous_path,
+            options,
+        } = self;
         let input = Input::read(&paths.paths)?;
         let before = previous(previous_path.as_ref())?;
         if !input.manifests.broken.is_empty() {
             let reports = Reports::new(&input, &[]);
             reports.print(&mut io::stderr().lock())?;
-            bail!("nothing is written: {} of the documents cannot be read", input.manifests.broken.len());
+            bail!(
+                "nothing is written: {} of the documents cannot be read",
+                input.manifests.broken.len()
+            );
         }
         let compilation = input.compile(&options.options(), &before);
         let reports = Reports::new(&input, &compilation.findings);
         reports.print(&mut io::stderr().lock())?;
         if let Some(violation) = compilation.violations.first() {
-            bail!("nothing is written: the compiler made a config that does not hold ({violation}); please report this");
+            bail!(
+                "nothing is written: the compiler made a config that does not hold ({violation}); please report this"
+            );
         }
         publish(&compilation, &output).with_context(|| format!("cannot write to {}", output.display()))?;
         let counts = reports.counts();
@@ -60,16 +70,32 @@ impl Compile {
             compilation.config.revision,
             if routes == 1 { "" } else { "s" },
             compilation.reports.services.len(),
-            if compilation.reports.services.len() == 1 { "" } else { "s" },
-            counts.summary().map(|summary| format!("; {summary}")).unwrap_or_default(),
+            if compilation.reports.services.len() == 1 {
+                ""
+            } else {
+                "s"
+            },
+            counts
+                .summary()
+                .map(|summary| format!("; {summary}"))
+                .unwrap_or_default(),
         )?;
-        Ok(if counts.errors > 0 { Outcome::Findings } else { Outcome::Clean })
+        Ok(if counts.errors > 0 {
+            Outcome::Findings
+        } else {
+            Outcome::Clean
+        })
     }
 }
 
 /// Secrets and endpoints before the config that needs them.
 fn publish(compilation: &Compilation, folder: &Path) -> anyhow::Result<()> {
-    let Compilation { config, endpoints, secrets, .. } = compilation;
+    let Compilation {
+        config,
+        endpoints,
+        secrets,
+        ..
+    } = compilation;
     let mut batch = Batch::new(folder)?;
     add(&mut batch, secrets, 0o600)?;
     add(&mut batch, endpoints, 0o644)?;

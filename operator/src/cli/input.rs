@@ -54,7 +54,12 @@ impl Input {
                 duplicates.push(Duplicate { id, first, second: i });
             }
         }
-        Ok(Self { manifests, snapshot, places, duplicates })
+        Ok(Self {
+            manifests,
+            snapshot,
+            places,
+            duplicates,
+        })
     }
 
     /// The manifest of an object.
@@ -89,13 +94,18 @@ impl Input {
     /// The manifests that a duplicate's finding is about.
     pub fn duplicate(&self, id: &ObjectId) -> Option<(&ManifestObject, &ManifestObject)> {
         let duplicate = self.duplicates.iter().find(|duplicate| duplicate.id == *id)?;
-        Some((self.manifests.objects.get(duplicate.first)?, self.manifests.objects.get(duplicate.second)?))
+        Some((
+            self.manifests.objects.get(duplicate.first)?,
+            self.manifests.objects.get(duplicate.second)?,
+        ))
     }
 }
 
 /// Reads a config that was published before; an empty one without a path.
 pub(super) fn previous(path: Option<&PathBuf>) -> anyhow::Result<Config> {
-    let Some(path) = path else { return Ok(Config::default()) };
+    let Some(path) = path else {
+        return Ok(Config::default());
+    };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (config, _) = text::read(&text).with_context(|| format!("{} is no config", path.display()))?;
     Ok(config)

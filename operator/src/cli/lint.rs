@@ -53,7 +53,12 @@ enum Deny {
 
 impl Lint {
     pub fn run(self) -> anyhow::Result<Outcome> {
-        let Self { paths, output, deny, options } = self;
+        let Self {
+            paths,
+            output,
+            deny,
+            options,
+        } = self;
         let input = Input::read(&paths.paths)?;
         let compilation = input.compile(&options.options(), &Config::default());
         let reports = Reports::new(&input, &compilation.findings);
@@ -73,7 +78,11 @@ impl Lint {
             }
         }
         let denied = counts.errors + if deny.is_some() { counts.warnings } else { 0 };
-        Ok(if denied > 0 { Outcome::Findings } else { Outcome::Clean })
+        Ok(if denied > 0 {
+            Outcome::Findings
+        } else {
+            Outcome::Clean
+        })
     }
 }
 
@@ -91,7 +100,11 @@ fn rules<'a>(ids: &'a [String]) -> Vec<Rule<'a>> {
 fn summary(input: &Input, counts: Counts) -> String {
     let (objects, files) = (input.len(), input.manifests.files.len());
     let plural = |n: usize| if n == 1 { "" } else { "s" };
-    let scope = format!("{objects} object{} in {files} file{}", plural(objects), plural(files));
+    let scope = format!(
+        "{objects} object{} in {files} file{}",
+        plural(objects),
+        plural(files)
+    );
     match counts.summary() {
         None => format!("{scope}: nothing to complain about"),
         Some(summary) => format!("{scope}: {summary}"),

@@ -41,8 +41,14 @@ pub(super) struct CompileOptions {
 }
 
 fn positive(text: &str) -> Result<GoDuration, String> {
-    let duration: GoDuration = text.parse().map_err(|error: weir_model::duration::DurationError| error.to_string())?;
-    if duration.nanos() > 0 { Ok(duration) } else { Err(format!("{duration} is not above zero")) }
+    let duration: GoDuration = text
+        .parse()
+        .map_err(|error: weir_model::duration::DurationError| error.to_string())?;
+    if duration.nanos() > 0 {
+        Ok(duration)
+    } else {
+        Err(format!("{duration} is not above zero"))
+    }
 }
 
 impl CompileOptions {
@@ -61,7 +67,11 @@ impl CompileOptions {
         } = self.clone();
         let defaults = Options::default();
         Options {
-            entry_points: if entry_points.is_empty() { defaults.entry_points } else { entry_points },
+            entry_points: if entry_points.is_empty() {
+                defaults.entry_points
+            } else {
+                entry_points
+            },
             ingress_class,
             claim_unclassed: !require_ingress_class,
             allow_cross_namespace,

@@ -18,7 +18,10 @@ impl Batch {
     /// Files for a folder, which is made if it is not there.
     pub fn new(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), written: Vec::new() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            written: Vec::new(),
+        })
     }
 
     /// Writes a file of that name with this mode beside its place.
@@ -28,7 +31,11 @@ impl Batch {
         // what an earlier process of this number left behind may have another mode
         let _ = fs::remove_file(&beside);
         self.written.push((beside.clone(), place));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&beside)?;
         file.write_all(content)?;
         file.sync_all()
     }

@@ -1,8 +1,6 @@
 //! Findings with their places, and how they are printed.
 
-use std::{
-    io::{self, IsTerminal},
-};
+use std::io::{self, IsTerminal};
 
 use super::input::Input;
 use crate::{
@@ -32,15 +30,28 @@ pub(super) struct Counts {
 impl<'a> Reports<'a> {
     pub fn new(input: &'a Input, findings: &'a [Finding]) -> Self {
         let codes = findings.iter().map(|finding| finding.code.id()).collect();
-        Self { input, findings, codes }
+        Self {
+            input,
+            findings,
+            codes,
+        }
     }
 
     /// The views to be rendered: broken documents first within their file.
     pub fn views(&self, broken_code: &'a str) -> Vec<Report<'_>> {
         let broken = self.input.manifests.broken.iter().map(|broken| {
             let file = self.input.manifests.files.get(broken.file);
-            let place = |span: Span| file.map(|file| Place { file: &file.name, text: &file.text, span });
-            let related = broken.related.iter().filter_map(|(span, what)| Some((place(*span)?, what.clone())));
+            let place = |span: Span| {
+                file.map(|file| Place {
+                    file: &file.name,
+                    text: &file.text,
+                    span,
+                })
+            };
+            let related = broken
+                .related
+                .iter()
+                .filter_map(|(span, what)| Some((place(*span)?, what.clone())));
             Report {
                 severity: Severity::Error,
                 code: broken_code,
@@ -56,7 +67,12 @@ impl<'a> Reports<'a> {
             }
         });
         let mut views: Vec<Report<'_>> = broken.collect();
-        views.extend(self.findings.iter().zip(&self.codes).map(|(finding, code)| self.view(finding, code)));
+        views.extend(
+            self.findings
+                .iter()
+                .zip(&self.codes)
+                .map(|(finding, code)| self.view(finding, code)),
+        );
         let order = |file: &str| self.input.manifests.files.iter().position(|f| f.name == file);
         views.sort_by_key(|view| view.place.map(|place| (order(place.file), place.span.start)));
         views
@@ -76,7 +92,10 @@ impl<'a> Reports<'a> {
         if finding.code == Code::DuplicateObject
             && let Some((first, _)) = self.input.duplicate(&finding.object)
         {
-            related.push((at(first, first.span(&finding.field, Part::Key)), "defined first here".to_owned()));
+            related.push((
+                at(first, first.span(&finding.field, Part::Key)),
+                "defined first here".to_owned(),
+            ));
         }
         Report {
             severity: finding.severity,
@@ -119,7 +138,11 @@ impl<'a> Reports<'a> {
 
 fn at(manifest: &ManifestObject, span: Span) -> Place<'_> {
     let source = manifest.source();
-    Place { file: &source.name, text: &source.text, span }
+    Place {
+        file: &source.name,
+        text: &source.text,
+        span,
+    }
 }
 
 fn place<'a>(manifest: &'a ManifestObject, finding: &Finding) -> Place<'a> {
@@ -135,7 +158,11 @@ fn place<'a>(manifest: &'a ManifestObject, finding: &Finding) -> Place<'a> {
 impl Counts {
     /// `1 error, 2 warnings`; nothing when there are none.
     pub fn summary(self) -> Option<String> {
-        let counted = [(self.errors, "error"), (self.warnings, "warning"), (self.infos, "note")];
+        let counted = [
+            (self.errors, "error"),
+            (self.warnings, "warning"),
+            (self.infos, "note"),
+        ];
         let parts: Vec<String> = counted
             .iter()
             .filter(|(n, _)| *n > 0)

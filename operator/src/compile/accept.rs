@@ -32,7 +32,7 @@ impl Candidate {
     fn refuse(&mut self) -> bool {
         let current = self.current.take();
         let first = current.is_some();
-        self.refused = current.or(self.refused.take());
+        self.refused = current.or_else(|| self.refused.take());
         first
     }
 }
@@ -100,7 +100,13 @@ pub(super) fn accept(
         }
     }
     let mut acceptance = Acceptance::default();
-    for Candidate { id, current, refused, last_good } in choice.candidates {
+    for Candidate {
+        id,
+        current,
+        refused,
+        last_good,
+    } in choice.candidates
+    {
         let served = match (current, last_good) {
             (Some(form), _) => Served::Current(form),
             (None, Some(form)) => Served::LastGood(form),

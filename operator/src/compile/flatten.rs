@@ -7,7 +7,6 @@ use weir_model::{
         Child, Leaf, Mirror, MirrorTarget, Missing, Node, NodeId, NodeSpec, Route, RouteId, RouteTls,
         SecretId, Source, Target, Weighted,
     },
-    name::NamespacedName,
     path::FieldPath,
     weight::Weight,
 };
@@ -15,7 +14,7 @@ use weir_model::{
 use super::{
     finding::{Code, Finding, ObjectId, Standing},
     form::{
-        LeafForm, PROVIDER, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm, Shape,
+        LeafForm, PROVIDER, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm, Shape, Tls,
         traefik_service_name,
     },
     resolve::{Problem, Resolver},
@@ -106,12 +105,20 @@ impl<'a, 'b> Flattener<'a, 'b> {
         references: impl Iterator<Item = &'r Reference>,
     ) {
         let node = NodeId::traefik_service(&object.name);
-        let mut owner = Owner { object, node, source, taken: BTreeMap::new() };
+        let mut owner = Owner {
+            object,
+            node,
+            source,
+            taken: BTreeMap::new(),
+        };
         let nodes = std::mem::take(&mut self.nodes);
         for reference in references {
             let mut followed = self.follow(&mut owner, reference);
             // what has no endpoints or no effect matters once the form is served
-            followed.problems.retain(|problem| problem.code.standing() == Standing::ResolvedRefs);
+            // and what is refused itself says so
+            followed.problems.retain(|problem| {
+                problem.code.standing() == Standing::ResolvedRefs && problem.code != Code::DependencyInvalid
+            });
             // the effect is that of the refusal
             self.report(&owner, &followed, "");
         }
@@ -119,7 +126,7 @@ impl<'a, 'b> Flattener<'a, 'b> {
     }
 
     /// Adds a route and the nodes of its references.
-    pub fn route(&mut self, object: &ObjectId, field: &FieldPath, form: &RouteForm) {
+    pub fn route(&mut self, object: &ObjectId, form: &RouteForm) {
         let node = NodeId::route(&form.id);
         let mut owner = Owner {
             object,
@@ -146,10 +153,7 @@ impl<'a, 'b> Flattener<'a, 'b> {
                 Target::Node(owner.node)
             }
         };
-        let tls = form
-            .tls
-            .as_ref()
-            .map(|secret| self.tls(object, field, secret.as_ref()));
+        let tls = self.tls(object, &form.tls);
         let options = self.resolver.options;
         let serves = |name: &String| {
             options
@@ -178,29 +182,27 @@ impl<'a, 'b> Flattener<'a, 'b> {
         self.routes.insert(form.id.clone(), route);
     }
 
-    fn tls(&mut self, object: &ObjectId, route: &FieldPath, secret: Option<&NamespacedName>) -> RouteTls {
-        let Some(name) = secret else {
-            return RouteTls::default();
+    fn tls(&mut self, object: &ObjectId, tls: &Tls) -> Option<RouteTls> {
+        let name = match tls {
+            Tls::Any => return None,
+            Tls::Default => return Some(RouteTls::default()),
+            Tls::Secret(name) => name,
         };
         let id = SecretId::secret(name);
-        let certificate = match self.resolver.certificate(&id, "secretName") {
-            Ok(()) => Some(id),
-            Err(problem) => {
-                // all routes of the object share the Secret: say it once
-                let field = FieldPath::root().key("spec").key("tls").key(problem.key);
-                let finding = Finding::new(object.clone(), field, problem.code, problem.message)
+        let certificate = self.resolver.certificate(&id, "secretName").map(|()| id);
+        let certificate = certificate.map_err(|problem| {
+            let field = FieldPath::root().key("spec").key("tls").key(problem.key);
+            // every route of the object says the same, which is sorted out with other doubles
+            self.findings.push(
+                Finding::new(object.clone(), field, problem.code, problem.message)
                     .maybe_help(problem.help)
-                    .effect("the routes are served with the default certificate, which clients do not trust");
-                if route.is_root() || !self.findings.contains(&finding) {
-                    self.findings.push(finding);
-                }
-                None
-            }
-        };
-        RouteTls {
-            certificate,
+                    .effect("the routes are served with the default certificate, which clients do not trust"),
+            );
+        });
+        Some(RouteTls {
+            certificate: certificate.ok(),
             secret: Some(name.name.clone()),
-        }
+        })
     }
 
     fn shape(&mut self, owner: &mut Owner<'_>, shape: &Shape, nothing_left: &str) -> NodeSpec {
@@ -393,16 +395,12 @@ impl<'a, 'b> Flattener<'a, 'b> {
 
 /// `name`, or `name~2` and so on where it is taken.
 fn distinct(name: &str, taken: &mut BTreeSet<String>) -> String {
-    let identity = (1..)
-        .map(|n| {
-            if n == 1 {
-                name.to_owned()
-            } else {
-                format!("{name}~{n}")
-            }
-        })
-        .find(|identity| !taken.contains(identity))
-        .unwrap_or_default();
+    let mut identity = name.to_owned();
+    let mut nth = 1;
+    while taken.contains(&identity) {
+        nth += 1;
+        identity = format!("{name}~{nth}");
+    }
     taken.insert(identity.clone());
     identity
 }

@@ -27,28 +27,27 @@ pub(super) fn cyclic_groups(graph: &Adjacency) -> Vec<Vec<usize>> {
                 stack.push(node);
                 on_stack[node] = true;
             }
-            match graph[node].get(child) {
-                Some(&to) => {
-                    calls.push((node, child + 1));
-                    if index[to] == UNSEEN {
-                        calls.push((to, 0));
-                    } else if on_stack[to] {
-                        low[node] = low[node].min(index[to]);
-                    }
+            if let Some(&to) = graph[node].get(child) {
+                calls.push((node, child + 1));
+                if index[to] == UNSEEN {
+                    calls.push((to, 0));
+                } else if on_stack[to] {
+                    low[node] = low[node].min(index[to]);
                 }
-                None => {
-                    if let Some(&(parent, _)) = calls.last() {
-                        low[parent] = low[parent].min(low[node]);
-                    }
-                    if low[node] == index[node] {
-                        let start = stack.iter().rposition(|n| *n == node).unwrap_or_default();
-                        let mut group = stack.split_off(start);
-                        group.iter().for_each(|n| on_stack[*n] = false);
-                        group.sort_unstable();
-                        if group.len() > 1 || graph[node].contains(&node) {
-                            groups.push(group);
-                        }
-                    }
+                continue;
+            }
+            if let Some(&(parent, _)) = calls.last() {
+                low[parent] = low[parent].min(low[node]);
+            }
+            if low[node] == index[node] {
+                let start = stack.iter().rposition(|n| *n == node).unwrap_or_default();
+                let mut group = stack.split_off(start);
+                for &member in &group {
+                    on_stack[member] = false;
+                }
+                group.sort_unstable();
+                if group.len() > 1 || graph[node].contains(&node) {
+                    groups.push(group);
                 }
             }
         }
@@ -97,7 +96,9 @@ pub(super) fn extents(graph: &Adjacency, weight: &[usize], limit: Extent) -> Vec
     let mut open: Vec<usize> = graph.iter().map(Vec::len).collect();
     let mut referrers = vec![Vec::new(); graph.len()];
     for (node, successors) in graph.iter().enumerate() {
-        successors.iter().for_each(|to| referrers[*to].push(node));
+        for &to in successors {
+            referrers[to].push(node);
+        }
     }
     let mut ready: Vec<usize> = (0..graph.len()).filter(|node| open[*node] == 0).collect();
     while let Some(node) = ready.pop() {

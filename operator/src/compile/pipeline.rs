@@ -41,7 +41,11 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
         &empty
     };
     let mut findings = unreadable(snapshot);
-    let acceptance = accept(candidates(snapshot, options, previous, &mut findings), options, &mut findings);
+    let acceptance = accept(
+        candidates(snapshot, options, previous, &mut findings),
+        options,
+        &mut findings,
+    );
     let mut routes = BTreeMap::new();
     for (name, entry) in snapshot
         .ingress_routes
@@ -53,7 +57,10 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
             decide(name, entry, options, previous, &mut findings),
         );
     }
-    let decisions = Decisions { services: acceptance.served, routes };
+    let decisions = Decisions {
+        services: acceptance.served,
+        routes,
+    };
     let transports = Transports::new(transport_candidates(snapshot, options, previous, &mut findings));
 
     let mut resolver = Resolver::new(snapshot, options, &decisions.services, transports);
@@ -73,7 +80,7 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
         };
         for route in decided {
             if let Some(form) = route.outcome.form() {
-                flattener.route(&object, &route.field, form);
+                flattener.route(&object, form);
             }
             if let Some(form) = &route.refused {
                 flattener.refused_route(&object, form);
@@ -95,7 +102,14 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
     effect::complete(&mut findings, &decisions, snapshot);
     findings.sort();
     findings.dedup();
-    Compilation { config, endpoints, secrets, findings, reports, violations }
+    Compilation {
+        config,
+        endpoints,
+        secrets,
+        findings,
+        reports,
+        violations,
+    }
 }
 
 /// The documents of what is served. References of refused forms were followed as well, so of what was
@@ -111,10 +125,23 @@ fn documents(
     transports.retain(|id, _| named.contains(id));
     let named: BTreeSet<&EndpointSetId> = leaves().filter_map(|leaf| leaf.endpoints.as_ref()).collect();
     sets.retain(|id, _| named.contains(id));
-    let config = Config { nodes, revision: 0, routes, schema: SCHEMA, transports };
+    let config = Config {
+        nodes,
+        revision: 0,
+        routes,
+        schema: SCHEMA,
+        transports,
+    };
     let named: BTreeSet<&SecretId> = config.secrets().collect();
     secrets.retain(|id, _| named.contains(id));
-    (config, Endpoints { schema: SCHEMA, sets }, Secrets { entries: secrets, schema: SCHEMA })
+    (
+        config,
+        Endpoints { schema: SCHEMA, sets },
+        Secrets {
+            entries: secrets,
+            schema: SCHEMA,
+        },
+    )
 }
 
 /// Findings on Kubernetes' own objects that could not be read.
@@ -170,7 +197,12 @@ fn candidates(
         let refused = findings[first..].iter().any(Finding::refuses);
         let last_good = previous::service(previous, name, &entry.meta.uid);
         let (current, refused) = if refused { (None, form) } else { (form, None) };
-        candidates.push(Candidate { id, current, refused, last_good });
+        candidates.push(Candidate {
+            id,
+            current,
+            refused,
+            last_good,
+        });
     }
     candidates
 }
@@ -296,7 +328,7 @@ fn conflicts(config: &Config, findings: &mut Vec<Finding>) {
             .push((route.precedence(id), route));
     }
     for mut group in groups.into_values().filter(|group| group.len() > 1) {
-        group.sort_by(|(a, _), (b, _)| a.cmp(b));
+        group.sort_by_key(|(precedence, _)| *precedence);
         for (i, (_, loser)) in group.iter().enumerate() {
             let shared = |name: &String| loser.entry_points.contains(name);
             let winner = group[..i]

@@ -21,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Config, Endpoints, SCHEMA, Secrets};
+use crate::hex::hex;
 
 /// A document that has a file of its own.
 pub trait Document: Serialize + DeserializeOwned {
@@ -57,7 +58,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

@@ -254,7 +254,7 @@ mod tests {
     }
 
     /// Weighted nodes, each with the names of its children.
-    fn config(nodes: &[(&str, &[&str])]) -> Config {
+    fn weighted(nodes: &[(&str, &[&str])]) -> Config {
         let node = |name: &str, children: &[&str]| Node {
             label: String::new(),
             revision: 1,
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_graph_with_shared_nodes_is_valid() {
         assert_eq!(
-            validate(&config(&[
+            validate(&weighted(&[
                 ("a", &["b", "c"]),
                 ("b", &["d"]),
                 ("c", &["d"]),
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_cycle_is_named_in_its_order() {
-        let config = config(&[
+        let config = weighted(&[
             ("a", &["b"]),
             ("b", &["c"]),
             ("c", &["d", "e"]),
@@ -329,14 +329,14 @@ mod tests {
     #[test]
     fn a_node_that_names_itself_is_a_cycle() {
         assert_eq!(
-            validate(&config(&[("a", &["a"])])),
+            validate(&weighted(&[("a", &["a"])])),
             Err(vec![Violation::Cycle(vec![id("a")])])
         );
     }
 
     #[test]
     fn dangling_ids_and_double_identities_are_found_together() {
-        let violations = validate(&config(&[("a", &["b", "b"])])).unwrap_err();
+        let violations = validate(&weighted(&[("a", &["b", "b"])])).unwrap_err();
         assert_eq!(violations.len(), 3);
         assert!(matches!(violations[0], Violation::Dangling { .. }));
         assert!(matches!(violations[2], Violation::SameIdentity { .. }));
@@ -349,11 +349,11 @@ mod tests {
         for pair in names.windows(2) {
             config
                 .nodes
-                .extend(super::tests::config(&[(&pair[0], &[&pair[1]])]).nodes);
+                .extend(weighted(&[(&pair[0], &[&pair[1]])]).nodes);
         }
         config
             .nodes
-            .extend(super::tests::config(&[(&names[99_999], &[])]).nodes);
+            .extend(weighted(&[(&names[99_999], &[])]).nodes);
         assert_eq!(validate(&config), Ok(()));
     }
 }

@@ -73,9 +73,19 @@ pub(super) struct RouteForm {
     pub position: u32,
     pub priority: i64,
     pub rule_length: u32,
-    /// Present: TLS only; then the Secret with its certificate, if one is named.
-    pub tls: Option<Option<NamespacedName>>,
+    pub tls: Tls,
     pub target: RouteTarget,
+}
+
+/// Over which connections a route is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// Any.
+    Any,
+    /// TLS, with the default certificate.
+    Default,
+    /// TLS, with the certificate of this Secret.
+    Secret(NamespacedName),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

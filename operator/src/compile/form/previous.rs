@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use weir_model::{
-    document::{Config, Leaf, Node, NodeId, NodeSpec, Route, RouteId, Source, SourceKind, Target},
+    document::{Config, Leaf, Node, NodeId, NodeSpec, Route, RouteId, RouteTls, Source, SourceKind, Target},
     name::NamespacedName,
     path::FieldPath,
 };
 
-use super::{LeafForm, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm, Shape};
+use super::{LeafForm, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm, Shape, Tls};
 
 /// The form of a TraefikService that the config serves, if that is of the object with this uid.
 pub fn service(config: &Config, name: &NamespacedName, uid: &str) -> Option<ServiceForm> {
@@ -64,11 +64,13 @@ fn route(config: &Config, id: &RouteId, route: &Route) -> Option<RouteForm> {
         position: route.position,
         priority: route.priority,
         rule_length: route.rule_length,
-        tls: route.tls.as_ref().map(|tls| {
-            tls.secret
-                .as_ref()
-                .map(|s| NamespacedName::new(&route.source.namespace, s))
-        }),
+        tls: match &route.tls {
+            None => Tls::Any,
+            Some(RouteTls { secret: None, .. }) => Tls::Default,
+            Some(RouteTls {
+                secret: Some(name), ..
+            }) => Tls::Secret(NamespacedName::new(&route.source.namespace, name)),
+        },
         target,
     })
 }

@@ -7,6 +7,7 @@ use weir_model::{
     crd::{IngressRouteSpec, IngressRouteTls, Route},
     document::{RouteId, SourceKind},
     entry_point::EntryPoint,
+    hex::hex,
     name::{NamespacedName, traefik_name},
     path::FieldPath,
     rule::Matcher,
@@ -15,7 +16,7 @@ use weir_model::{
 use super::{Sink, spec, traefik_service::source, value::one_of};
 use crate::compile::{
     finding::{Code, Severity, did_you_mean},
-    form::{PROVIDER, RouteForm, RouteTarget},
+    form::{PROVIDER, RouteForm, RouteTarget, Tls},
     input::{Entry, IngressRouteInput},
     options::Options,
     rule,
@@ -66,10 +67,13 @@ pub(in crate::compile) fn ingress_route(
     };
     sink.head(&input.head);
     let entry_points = sink.entry_points(&input.head);
-    let tls = input.head.tls.as_ref().map(|tls| {
-        let secret = tls.secret_name.as_deref().filter(|name| !name.is_empty());
-        secret.map(|name| NamespacedName::new(&sink.object.name.namespace, name))
-    });
+    let tls = match &input.head.tls {
+        None => Tls::Any,
+        Some(tls) => match tls.secret_name.as_deref().filter(|name| !name.is_empty()) {
+            None => Tls::Default,
+            Some(name) => Tls::Secret(NamespacedName::new(&sink.object.name.namespace, name)),
+        },
+    };
     let mut repeats: BTreeMap<&str, usize> = BTreeMap::new();
     let mut routes = Vec::with_capacity(input.routes.len());
     for (position, written) in input.routes.iter().enumerate() {
@@ -97,7 +101,7 @@ pub(in crate::compile) fn ingress_route(
                 priority: written
                     .priority
                     .filter(|p| *p != 0)
-                    .unwrap_or(i64::try_from(rule.len()).unwrap_or(0)),
+                    .unwrap_or_else(|| i64::try_from(rule.len()).unwrap_or(0)),
                 rule_length: u32::try_from(rule.len()).unwrap_or(u32::MAX),
                 tls: tls.clone(),
                 target: target
@@ -117,11 +121,7 @@ pub(in crate::compile) fn ingress_route(
 
 /// 20 hex digits, as Traefik names its routers.
 fn rule_hash(rule: &str) -> String {
-    Sha256::digest(rule)
-        .iter()
-        .take(10)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(rule)[..10])
 }
 
 impl<'a> Sink<'a> {

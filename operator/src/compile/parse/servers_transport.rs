@@ -256,7 +256,7 @@ impl Sink<'_> {
                 "DNSName" if !value.is_empty() => sans.push(PeerSan::Dns(value)),
                 "URI" if !value.is_empty() => sans.push(PeerSan::Uri(value)),
                 "DNSName" | "URI" => {
-                    self.add(&field.key("value"), Code::InvalidSpec, "the value is empty", None)
+                    self.add(&field.key("value"), Code::InvalidSpec, "the value is empty", None);
                 }
                 other => {
                     let help = one_of(other, &["DNSName", "URI"]);

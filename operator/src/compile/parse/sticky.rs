@@ -4,6 +4,7 @@ use sha1::{Digest as _, Sha1};
 use weir_model::{
     crd::Sticky,
     document::{SameSite, StickyCookie},
+    hex::hex,
     path::FieldPath,
 };
 
@@ -95,8 +96,7 @@ fn sanitized(name: &str) -> String {
 /// `_` and five hex digits, as Traefik computes it.
 fn default_name(traefik_name: &str) -> String {
     let hash = Sha1::digest(format!("_TRAEFIK_BACKEND_{traefik_name}"));
-    let hex: String = hash.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-    format!("_{}", &hex[..5])
+    format!("_{}", &hex(&hash)[..5])
 }
 
 #[cfg(test)]

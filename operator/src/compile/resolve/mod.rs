@@ -132,7 +132,7 @@ impl<'a> Resolver<'a> {
         let scheme = leaf
             .reference
             .scheme
-            .or(target.as_ref().map(|t| t.scheme))
+            .or_else(|| target.as_ref().map(|t| t.scheme))
             .unwrap_or_default();
         // fail closed: without its transport a connection could reach the wrong peer
         let usable = transport.is_ok();

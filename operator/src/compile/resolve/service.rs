@@ -76,13 +76,8 @@ impl Resolver<'_> {
         let port = find_port(name, service, reference.port.as_ref(), external)
             .map_err(|p| problems.push(p))
             .ok()?;
-        let scheme = reference
-            .scheme
-            .unwrap_or(if port.port == 443 || port.name.contains("https") {
-                Scheme::Https
-            } else {
-                Scheme::Http
-            });
+        let https = port.port == 443 || port.name.contains("https");
+        let scheme = reference.scheme.unwrap_or(if https { Scheme::Https } else { Scheme::Http });
         let (suffix, built) = if external {
             ("", external_name(name, service, &port))
         } else {

@@ -282,7 +282,7 @@ impl<'a> Parser<'a> {
                         text,
                         span: span.clone(),
                     });
-                    let error = (!separated).then(|| ("there is no comma before this argument", None));
+                    let error = (!separated).then_some(("there is no comma before this argument", None));
                     separated = false;
                     error
                 }
