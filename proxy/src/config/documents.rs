@@ -4,11 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use weir_model::document::{
     Config, EndpointSetId, Endpoints, SecretId, Secrets,
-    text::{self, Document as Parse},
+    text::{self, Digest, Document},
     validate,
 };
 
-use super::{FileName, Reason, file_name::Kind, source};
+use super::{
+    FileName, Reason,
+    file_name::Kind,
+    source::{self, Generation, Version},
+};
 
 /// The three documents, each parsed and fitting in itself. Whether all is there that the config
 /// names is another question: [`Documents::absent`].
@@ -27,50 +31,71 @@ enum Parsed {
     Secrets(Arc<Secrets>),
 }
 
-/// What came of each file of the last generation, by the digest of its text.
+/// What came of the last generation.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    files: BTreeMap<FileName, (String, Result<Parsed, Reason>)>,
+    files: BTreeMap<FileName, Entry>,
+    /// None before the first.
+    whole: Option<Result<Documents, Reason>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Of the whole text.
+    fingerprint: Digest,
+    parsed: Result<Parsed, Reason>,
+    version: Version,
+}
+
+impl Entry {
+    fn new(file: FileName, version: Version, text: &str, before: Option<Self>) -> Self {
+        let fingerprint = Digest::of(text.as_bytes());
+        // kubelet writes all files anew when one changes
+        let parsed = match before.filter(|before| before.fingerprint == fingerprint) {
+            Some(same) => same.parsed,
+            None => parse(file, text),
+        };
+        Self {
+            fingerprint,
+            parsed,
+            version,
+        }
+    }
 }
 
 impl Store {
-    /// Whether the text of a file with this digest was parsed.
-    pub(super) fn knows(&self, file: FileName, digest: &str) -> bool {
-        self.files.get(&file).is_some_and(|(known, _)| known == digest)
+    /// Whether this version of a file was parsed.
+    pub(super) fn knows(&self, file: FileName, version: &Version) -> bool {
+        self.files
+            .get(&file)
+            .is_some_and(|known| known.version == *version)
     }
 
     /// Parses the new texts of a generation, forgets the files that it does not have, and puts the
     /// documents together. The first file that does not parse, in the order of names, is the reason
     /// of a failure.
-    pub(super) fn update(&mut self, generation: source::Generation) -> Result<Documents, Reason> {
+    pub(super) fn update(&mut self, generation: Generation) -> Result<Documents, Reason> {
         let mut known = std::mem::take(&mut self.files);
-        let mut broken = None;
-        for (file, source::Document { said, text }) in generation {
-            match text {
-                None => {
-                    self.files.extend(known.remove_entry(&file));
-                }
-                Some(text) => match parse(file, &text) {
-                    Ok((digest, parsed)) => {
-                        self.files.insert(file, (digest, Ok(parsed)));
-                    }
-                    Err(reason) => {
-                        // A text that is not whole may be the first half of a good one.
-                        broken.get_or_insert_with(|| reason.clone());
-                        if let (Some(said), true) = (said, reason.code.is_final()) {
-                            self.files.insert(file, (said, Err(reason)));
-                        }
-                    }
-                },
-            }
+        let all_known =
+            generation.len() == known.len() && generation.values().all(|file| file.text.is_none());
+        for (file, source::Document { version, text }) in generation {
+            let before = known.remove(&file);
+            let entry = match text {
+                Some(text) => Some(Entry::new(file, version, &text, before)),
+                None => before,
+            };
+            self.files.extend(entry.map(|entry| (file, entry)));
         }
-        broken.map_or_else(|| self.assemble(), Err)
+        match self.whole.take().filter(|_| all_known) {
+            Some(whole) => self.whole.insert(whole).clone(),
+            None => self.whole.insert(self.assemble()).clone(),
+        }
     }
 
     fn assemble(&self) -> Result<Documents, Reason> {
         let (mut config, mut endpoints, mut secrets) = (None, Vec::new(), Vec::new());
-        for (_, parsed) in self.files.values() {
-            match parsed.clone()? {
+        for entry in self.files.values() {
+            match entry.parsed.clone()? {
                 Parsed::Config(document) => config = Some(document),
                 Parsed::Endpoints(document) => endpoints.push(document),
                 Parsed::Secrets(document) => secrets.push(document),
@@ -123,24 +148,18 @@ fn merged<D: Clone + Default>(parts: &[Arc<D>], merge: impl Fn(&mut D, &D)) -> A
     }
 }
 
-fn parse(file: FileName, text: &str) -> Result<(String, Parsed), Reason> {
-    fn read<D: Parse>(file: FileName, text: &str) -> Result<(String, D), Reason> {
-        match text::read(text) {
-            Ok((document, digest)) => Ok((digest.to_string(), document)),
-            Err(error) => Err(Reason::text(file, &error)),
-        }
+fn parse(file: FileName, text: &str) -> Result<Parsed, Reason> {
+    fn read<D: Document>(file: FileName, text: &str) -> Result<Arc<D>, Reason> {
+        let (document, _) = text::read(text).map_err(|error| Reason::text(file, &error))?;
+        Ok(Arc::new(document))
     }
     match file.kind {
         Kind::Config => {
-            let (digest, config) = read::<Config>(file, text)?;
+            let config = read::<Config>(file, text)?;
             validate::validate(&config).map_err(|violations| Reason::invalid(&violations))?;
-            Ok((digest, Parsed::Config(Arc::new(config))))
+            Ok(Parsed::Config(config))
         }
-        Kind::Endpoints => {
-            read(file, text).map(|(digest, document)| (digest, Parsed::Endpoints(Arc::new(document))))
-        }
-        Kind::Secrets => {
-            read(file, text).map(|(digest, document)| (digest, Parsed::Secrets(Arc::new(document))))
-        }
+        Kind::Endpoints => read(file, text).map(Parsed::Endpoints),
+        Kind::Secrets => read(file, text).map(Parsed::Secrets),
     }
 }

@@ -8,6 +8,8 @@
 mod core;
 mod documents;
 mod file_name;
+#[cfg(test)]
+mod fixture;
 mod loader;
 mod rejection;
 mod source;

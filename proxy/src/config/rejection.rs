@@ -56,12 +56,6 @@ impl Code {
             Self::Unreadable => "unreadable",
         }
     }
-
-    /// Whether a text that was refused for this will be refused again. The others may be seen while
-    /// somebody is still writing, and with the digest that they will have in the end.
-    pub(super) const fn is_final(self) -> bool {
-        matches!(self, Self::Content | Self::Invalid | Self::Schema)
-    }
 }
 
 impl Reason {

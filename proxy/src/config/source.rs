@@ -9,6 +9,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -36,19 +37,27 @@ pub(super) struct Source {
 /// A document's file.
 #[derive(Debug)]
 pub(super) struct Document {
+    pub(super) version: Version,
+    /// None when this version is already known.
+    pub(super) text: Option<String>,
+}
+
+/// What tells one content of a file from another without reading it all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version {
     /// The digest that it says it has; none when it does not start as a document does.
     pub(super) said: Option<String>,
-    /// Its text; none when a text with this digest is already known.
-    pub(super) text: Option<String>,
+    /// Device, inode, length and time of change (seconds, nanoseconds): a file that was edited without
+    /// care still says its old digest.
+    stamp: (u64, u64, u64, i64, i64),
 }
 
 /// One generation.
 pub(super) type Generation = BTreeMap<FileName, Document>;
 
 impl Source {
-    /// Reads one generation. Texts that are already `known`, by their file and the digest that it
-    /// says it has, are left out.
-    pub(super) fn read(&self, known: impl Fn(FileName, &str) -> bool) -> Result<Generation, Reason> {
+    /// Reads one generation. Texts of which the version is already `known` are left out.
+    pub(super) fn read(&self, known: impl Fn(FileName, &Version) -> bool) -> Result<Generation, Reason> {
         let mut link = self.link()?;
         for _ in 0..MOVES {
             let result = self.read_all(link.as_deref(), &known);
@@ -85,7 +94,7 @@ impl Source {
     fn read_all(
         &self,
         link: Option<&Path>,
-        known: &impl Fn(FileName, &str) -> bool,
+        known: &impl Fn(FileName, &Version) -> bool,
     ) -> Result<Generation, Reason> {
         let dir = link.map_or_else(|| self.dir.clone(), |link| self.dir.join(link));
         let unreadable = |error| Reason::unreadable(&dir, error);
@@ -102,26 +111,37 @@ impl Source {
                 ));
             }
             let path = entry.path();
-            let document = self.read_file(&path, |said| known(name, said));
+            let document = self.read_file(&path, |version| known(name, version));
             generation.insert(name, document.map_err(|error| Reason::unreadable(&path, error))?);
         }
         Ok(generation)
     }
 
-    fn read_file(&self, path: &Path, known: impl Fn(&str) -> bool) -> io::Result<Document> {
+    fn read_file(&self, path: &Path, known: impl Fn(&Version) -> bool) -> io::Result<Document> {
         let other = |problem: String| io::Error::other(problem);
         // asked before it is opened: opening a pipe would wait for its writer
         if !fs::metadata(path)?.is_file() {
             return Err(other("is no file".to_owned()));
         }
         let mut file = File::open(path)?;
+        let meta = file.metadata()?;
+        let stamp = (
+            meta.dev(),
+            meta.ino(),
+            meta.len(),
+            meta.mtime(),
+            meta.mtime_nsec(),
+        );
         let mut bytes = Vec::new();
         file.by_ref()
             .take((HEAD.len() + DIGEST_LENGTH) as u64)
             .read_to_end(&mut bytes)?;
-        let said = said_digest(&bytes);
-        if said.as_deref().is_some_and(known) {
-            return Ok(Document { said, text: None });
+        let version = Version {
+            said: said_digest(&bytes),
+            stamp,
+        };
+        if known(&version) {
+            return Ok(Document { version, text: None });
         }
         // one more than allowed, to see whether there is more
         file.take((self.max_bytes + 1).saturating_sub(bytes.len() as u64))
@@ -131,7 +151,7 @@ impl Source {
         }
         let text = String::from_utf8(bytes).map_err(|_| other("is not UTF-8".to_owned()))?;
         Ok(Document {
-            said,
+            version,
             text: Some(text),
         })
     }
@@ -144,4 +164,135 @@ fn said_digest(start: &[u8]) -> Option<String> {
         .bytes()
         .all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
     (digits && digest.len() == DIGEST_LENGTH).then(|| digest.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::config::fixture::{Dir, sealed};
+
+    fn source(dir: &Dir) -> Source {
+        Source {
+            dir: dir.path().to_owned(),
+            max_bytes: 1_000,
+        }
+    }
+
+    /// What was read, as file and text.
+    fn texts(generation: Generation) -> Vec<(String, Option<String>)> {
+        generation
+            .into_iter()
+            .map(|(file, document)| (file.to_string(), document.text))
+            .collect()
+    }
+
+    #[test]
+    fn kubelets_files_are_read_through_its_link() {
+        let dir = Dir::new();
+        dir.mount(&[
+            ("config.json", &sealed("1")),
+            ("endpoints-1.json", "torn"),
+            ("README", "no document"),
+        ]);
+        let generation = source(&dir).read(|_, _| false).unwrap();
+        let said: Vec<_> = generation
+            .values()
+            .map(|document| document.version.said.is_some())
+            .collect();
+        assert_eq!(said, [true, false]);
+        let expected = [
+            ("config".into(), Some(sealed("1"))),
+            ("endpoints-1".into(), Some("torn".into())),
+        ];
+        assert_eq!(texts(generation), expected);
+    }
+
+    #[test]
+    fn a_swap_during_the_read_gives_the_new_generation_as_a_whole() {
+        let dir = Dir::new();
+        let mount = |content: &str| {
+            dir.mount(&[
+                ("config.json", &sealed(content)),
+                ("endpoints.json", &sealed(content)),
+            ]);
+        };
+        mount("1");
+        let swapped = Cell::new(false);
+        let swap = |_, _: &Version| {
+            if !swapped.replace(true) {
+                mount("2");
+            }
+            false
+        };
+        let new = Some(sealed("2"));
+        let expected = [("config".into(), new.clone()), ("endpoints".into(), new)];
+        assert_eq!(texts(source(&dir).read(swap).unwrap()), expected);
+        assert!(swapped.get());
+    }
+
+    #[test]
+    fn a_directory_that_never_rests_is_given_up() {
+        let dir = Dir::new();
+        let mount = || dir.mount(&[("config.json", &sealed("1"))]);
+        mount();
+        let swap = |_, _: &Version| {
+            mount();
+            false
+        };
+        assert!(
+            source(&dir)
+                .read(swap)
+                .unwrap_err()
+                .message
+                .contains("again and again")
+        );
+    }
+
+    #[test]
+    fn known_texts_are_left_out() {
+        let dir = Dir::new();
+        dir.put("config.json", &sealed("1"));
+        dir.put("endpoints.json", &sealed("2"));
+        let generation = source(&dir).read(|file, _| file.to_string() == "config");
+        let texts: Vec<_> = generation
+            .unwrap()
+            .into_values()
+            .map(|document| document.text)
+            .collect();
+        assert_eq!(texts, [None, Some(sealed("2"))]);
+    }
+
+    #[test]
+    fn what_is_no_readable_file_is_named() {
+        let dir = Dir::new();
+        let problem = |source: &Source| source.read(|_, _| false).unwrap_err().message;
+        dir.put("config.json", &"x".repeat(1_001));
+        assert!(problem(&source(&dir)).ends_with("config.json: is larger than 1000 bytes"));
+        dir.remove("config.json");
+        fs::create_dir(dir.path().join("config.json")).unwrap();
+        assert!(problem(&source(&dir)).ends_with("config.json: is no file"));
+        fs::remove_dir(dir.path().join("config.json")).unwrap();
+        fs::write(dir.path().join("config.json"), [0xff; 10]).unwrap();
+        assert!(problem(&source(&dir)).ends_with("config.json: is not UTF-8"));
+        let gone = Source {
+            dir: dir.path().join("gone"),
+            max_bytes: 1,
+        };
+        assert!(problem(&gone).contains("gone: "));
+    }
+
+    #[test]
+    fn what_looks_like_no_digest_is_none() {
+        for start in [
+            "",
+            "{}",
+            "{\"digest\":\"",
+            &format!("{HEAD}{}", "G".repeat(64)),
+            &"\u{e9}".repeat(40),
+        ] {
+            assert_eq!(said_digest(start.as_bytes()), None, "{start}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ fn send(snapshot: &Snapshot, requests: u64) -> BTreeMap<String, u64> {
         while let Some((node, n)) = open.pop() {
             let forest = snapshot.forest();
             let pick = forest.pick(node, n, |copy| {
-                open.push((forest.target(copy.target).node, copy.n))
+                open.push((forest.target(copy.target).node, copy.n));
             });
             let label = snapshot
                 .leaf(pick.leaf)
