@@ -5,6 +5,7 @@
 
 pub mod backend;
 pub mod binaries;
+pub mod cluster;
 pub mod http;
 pub mod load;
 pub mod operator;

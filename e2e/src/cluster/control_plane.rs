@@ -1,0 +1,217 @@
+//! etcd, kube-apiserver and kube-controller-manager on ports of the loopback interface.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use super::{group::Group, ports, process::Process, tools::Tools, wait::eventually};
+
+/// The limit for a clean stop; the API server ends its watches first.
+const STOP: Duration = Duration::from_secs(60);
+
+/// The limit for making a key and a certificate.
+const CERTIFICATE: Duration = Duration::from_secs(60);
+
+/// A part of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Component {
+    /// Keeps its data when it is stopped and started.
+    Etcd,
+    /// Keeps its port and its certificate.
+    ApiServer,
+    /// Deletes what is in deleted namespaces and what belongs to deleted owners, and makes service accounts.
+    ControllerManager,
+}
+
+impl Component {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+        }
+    }
+}
+
+/// A control plane of our own.
+#[derive(Debug)]
+pub struct ControlPlane {
+    tools: Tools,
+    folder: PathBuf,
+    /// `--token-auth-file` of the API server, with one administrator.
+    token: String,
+    etcd_port: u16,
+    etcd_peer_port: u16,
+    port: u16,
+    running: BTreeMap<Component, Process>,
+}
+
+impl ControlPlane {
+    /// Starts all components, and waits for no more than they need for that.
+    pub(super) async fn start_all(tools: &Tools, group: &Group) -> Result<Self> {
+        let mut control_plane = Self {
+            tools: tools.clone(),
+            folder: group.folder().to_owned(),
+            token: random()?,
+            etcd_port: ports::reserve()?,
+            etcd_peer_port: ports::reserve()?,
+            port: ports::reserve()?,
+            running: BTreeMap::new(),
+        };
+        control_plane.write_files()?;
+        control_plane.start(Component::Etcd, group)?;
+        control_plane.start(Component::ApiServer, group)?;
+        // all clients want it, before they ask for the first time
+        let certificate = control_plane.certificate();
+        eventually("the API server has a certificate", CERTIFICATE, async || {
+            ensure!(certificate.is_file(), "{} is not there", certificate.display());
+            control_plane.ensure_running()
+        })
+        .await?;
+        control_plane.start(Component::ControllerManager, group)?;
+        Ok(control_plane)
+    }
+
+    /// Starts a component, for example after [`Self::kill`].
+    pub(super) fn start(&mut self, component: Component, group: &Group) -> Result<()> {
+        let mut command = Command::new(self.tools.program(component.program())?);
+        command.args(match component {
+            Component::Etcd => self.etcd(),
+            Component::ApiServer => self.api_server(),
+            Component::ControllerManager => self.controller_manager(),
+        });
+        // Kubernetes' programs leave things in the working directory
+        command.current_dir(&self.folder);
+        let process = group.spawn(component.program(), command)?;
+        self.running.insert(component, process);
+        Ok(())
+    }
+
+    /// Asks a component to end, and waits until it has.
+    pub async fn stop(&mut self, component: Component) -> Result<()> {
+        let mut process = self.running.remove(&component).context("it does not run")?;
+        process.terminate(STOP).await?;
+        Ok(())
+    }
+
+    /// Ends a component without a chance to clean up.
+    pub fn kill(&mut self, component: Component) -> Result<()> {
+        let mut process = self.running.remove(&component).context("it does not run")?;
+        process.kill()?;
+        Ok(())
+    }
+
+    /// A running component, for example to pause it.
+    pub fn process(&mut self, component: Component) -> Result<&mut Process> {
+        self.running
+            .get_mut(&component)
+            .with_context(|| format!("{component:?} does not run"))
+    }
+
+    /// An error with the end of its log for a component that has ended by itself.
+    pub fn ensure_running(&mut self) -> Result<()> {
+        self.running.values_mut().try_for_each(Process::ensure_running)
+    }
+
+    /// Of an administrator.
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.folder.join("certificates/apiserver.crt")
+    }
+
+    fn write_files(&self) -> Result<()> {
+        let tokens = format!("{},admin,admin,system:masters\n", self.token);
+        fs::write(self.folder.join("tokens.csv"), tokens)?;
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "e2e",
+            "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "admin"}}],
+            "users": [{"name": "admin", "user": {"token": self.token}}],
+            "clusters": [{"name": "e2e", "cluster": {
+                "server": format!("https://127.0.0.1:{}", self.port),
+                "certificate-authority": self.certificate(),
+            }}],
+        });
+        fs::write(self.kubeconfig(), serde_json::to_string_pretty(&kubeconfig)?)?;
+        Ok(())
+    }
+
+    fn etcd(&self) -> Vec<String> {
+        let (client, peer) = (
+            self.etcd_url(),
+            format!("http://127.0.0.1:{}", self.etcd_peer_port),
+        );
+        vec![
+            option("data-dir", self.folder.join("etcd-data")),
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--initial-cluster=default={peer}"),
+            // what survives a killed process is enough; nobody pulls the plug
+            "--unsafe-no-fsync".to_owned(),
+            "--log-level=warn".to_owned(),
+        ]
+    }
+
+    fn api_server(&self) -> Vec<String> {
+        let certificates = self.folder.join("certificates");
+        vec![
+            format!("--etcd-servers={}", self.etcd_url()),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={}", self.port),
+            "--advertise-address=127.0.0.1".to_owned(),
+            // its own Service, which nobody here asks for, must not have a loopback address
+            "--endpoint-reconciler-type=none".to_owned(),
+            option("cert-dir", &certificates),
+            option("token-auth-file", self.folder.join("tokens.csv")),
+            "--authorization-mode=Node,RBAC".to_owned(),
+            "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+            // it makes this key for its certificate before it reads it for these
+            option(
+                "service-account-signing-key-file",
+                certificates.join("apiserver.key"),
+            ),
+            option("service-account-key-file", certificates.join("apiserver.key")),
+            "--allow-privileged=true".to_owned(),
+        ]
+    }
+
+    fn controller_manager(&self) -> Vec<String> {
+        vec![
+            option("kubeconfig", self.kubeconfig()),
+            "--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller"
+                .to_owned(),
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+        ]
+    }
+
+    fn etcd_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.etcd_port)
+    }
+}
+
+fn option(name: &str, path: impl AsRef<Path>) -> String {
+    format!("--{name}={}", path.as_ref().display())
+}
+
+/// 32 hexadecimal digits that nobody else on the machine can guess.
+fn random() -> Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}

@@ -1,0 +1,228 @@
+//! A real Kubernetes API: etcd, kube-apiserver and kube-controller-manager without any node, or a cluster that is there.
+//!
+//! [`Cluster::shared`] is one control plane for all tests of a program, [`Cluster::start`] one that a test may stop and
+//! break. Each test works in a [`Namespace`] of its own. There is no kubelet: a [`projection::Projection`] does for a
+//! running proxy what kubelet does for a volume, and a [`proxy_pod::ProxyPod`] makes that proxy look like a pod.
+//!
+//! With `WEIR_E2E_KUBECONFIG` naming a kubeconfig, [`Cluster::shared`] is that cluster, where the custom resources are
+//! installed and namespaces come and go. Everything else needs a control plane of its own and says so.
+
+pub mod api;
+pub mod control_plane;
+pub mod group;
+pub mod kubectl;
+pub mod namespace;
+pub mod ports;
+pub mod process;
+pub mod projection;
+pub mod proxy_pod;
+pub mod resource;
+pub mod tools;
+pub mod volume;
+pub mod wait;
+pub mod watch;
+
+use std::{
+    env, fs,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use tokio::sync::OnceCell;
+
+use self::{
+    api::Api,
+    control_plane::{Component, ControlPlane},
+    group::Group,
+    kubectl::Kubectl,
+    namespace::Namespace,
+    process::Process,
+    tools::Tools,
+    wait::eventually,
+};
+
+/// A kubeconfig whose current context is used instead of a control plane of our own.
+pub const KUBECONFIG: &str = "WEIR_E2E_KUBECONFIG";
+
+/// Within which the API answers, on a machine that is busy with compiling, too.
+const START: Duration = Duration::from_secs(120);
+
+/// A cluster's API. What it started ends with it, and with this program.
+#[derive(Debug)]
+pub struct Cluster {
+    kubectl: Kubectl,
+    api: Api,
+    /// `kubectl proxy`, which `api` goes through.
+    proxy: Process,
+    control_plane: Option<ControlPlane>,
+    // the last to go: it removes the others' folder
+    group: Group,
+}
+
+impl Cluster {
+    /// The one for all tests of this program, with the custom resources installed.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
+        let start = async || -> Result<Self> {
+            let cluster = match env::var_os(KUBECONFIG) {
+                Some(kubeconfig) => Self::existing(Path::new(&kubeconfig)).await?,
+                None => Self::start().await?,
+            };
+            cluster.install_crds().await?;
+            Ok(cluster)
+        };
+        // what has failed once is not tried again by every test
+        let started = SHARED.get_or_init(async || start().await.map_err(|error| format!("{error:#}")));
+        started.await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// A control plane of its own, without the custom resources.
+    pub async fn start() -> Result<Self> {
+        let group = Group::new()?;
+        let tools = Tools::find()?;
+        let control_plane = ControlPlane::start_all(&tools, &group).await?;
+        let kubeconfig = control_plane.kubeconfig();
+        let mut cluster = Self::over(&tools, kubeconfig, Some(control_plane), group)?;
+        cluster.wait_until_ready().await?;
+        Ok(cluster)
+    }
+
+    async fn existing(kubeconfig: &Path) -> Result<Self> {
+        let kubeconfig =
+            fs::canonicalize(kubeconfig).with_context(|| format!("{KUBECONFIG}={}", kubeconfig.display()))?;
+        let mut cluster = Self::over(&Tools::find()?, kubeconfig, None, Group::new()?)?;
+        cluster.wait_until_ready().await?;
+        Ok(cluster)
+    }
+
+    fn over(
+        tools: &Tools,
+        kubeconfig: PathBuf,
+        control_plane: Option<ControlPlane>,
+        group: Group,
+    ) -> Result<Self> {
+        let kubectl = Kubectl {
+            program: tools.program("kubectl")?,
+            kubeconfig,
+            cache: group.folder().join("kubectl"),
+        };
+        let port = ports::reserve()?;
+        let mut command = kubectl.command();
+        command.arg("proxy").arg(format!("--port={port}"));
+        Ok(Self {
+            api: Api::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            proxy: group.spawn("kubectl-proxy", command)?,
+            kubectl,
+            control_plane,
+            group,
+        })
+    }
+
+    /// Waits until the API server is ready, for example after [`Self::start_component`].
+    pub async fn wait_until_ready(&mut self) -> Result<()> {
+        let Self {
+            api,
+            proxy,
+            control_plane,
+            ..
+        } = self;
+        let mut ended = Ok(());
+        let ready = eventually("the API server is ready", START, async || {
+            ended = proxy.ensure_running();
+            if let (Ok(()), Some(control_plane)) = (&ended, control_plane.as_mut()) {
+                ended = control_plane.ensure_running();
+            }
+            match &ended {
+                Ok(()) => api.text("/readyz").await.map(|_| ()),
+                // no use in waiting
+                Err(_) => Ok(()),
+            }
+        });
+        ready.await.and(ended)
+    }
+
+    /// Applies `crds/` as its documentation says, and waits until the API server serves them.
+    pub async fn install_crds(&self) -> Result<()> {
+        let crds = Kubectl::file("crds");
+        let apply = ["apply", "--server-side", "--force-conflicts", "-f", &crds];
+        self.kubectl.run(&apply).await?;
+        let wait = ["wait", "--for=condition=Established", "-f", &crds];
+        self.kubectl.run(&wait).await?;
+        for resource in resource::CUSTOM {
+            let path = resource.everywhere();
+            let what = format!("{path} is served");
+            eventually(&what, START, async || self.api.get(&path).await).await?;
+        }
+        Ok(())
+    }
+
+    /// kubectl on this cluster.
+    pub fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// The API as JSON.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The kubeconfig of an administrator.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubectl.kubeconfig
+    }
+
+    /// For files and logs; it goes with the cluster.
+    pub fn folder(&self) -> &Path {
+        self.group.folder()
+    }
+
+    /// A new namespace, deleted when the value goes.
+    pub async fn namespace(&self) -> Result<Namespace<'_>> {
+        Namespace::new(self).await
+    }
+
+    /// Starts a process that does not outlive the cluster. Its log is `NAME.log` in the folder.
+    pub fn spawn(&self, name: &str, command: Command) -> Result<Process> {
+        self.group.spawn(name, command)
+    }
+
+    /// Starts a component that was stopped or killed. It does not wait until it works.
+    pub fn start_component(&mut self, component: Component) -> Result<()> {
+        let Self {
+            control_plane, group, ..
+        } = self;
+        own(control_plane.as_mut())?.start(component, group)
+    }
+
+    /// The control plane, if it is our own.
+    pub fn control_plane(&mut self) -> Result<&mut ControlPlane> {
+        own(self.control_plane.as_mut())
+    }
+
+    /// An error on a cluster that was there before, whose pods and nodes are not ours to invent.
+    pub fn ensure_own(&self) -> Result<()> {
+        own(self.control_plane.as_ref()).map(|_| ())
+    }
+}
+
+fn own<T>(control_plane: Option<T>) -> Result<T> {
+    control_plane
+        .with_context(|| format!("this needs a control plane of its own, not the one of {KUBECONFIG}"))
+}
+
+/// An address of this machine that Kubernetes allows in EndpointSlices: not of the loopback interface.
+pub fn host_address() -> Result<Ipv4Addr> {
+    // no packet is sent: this asks the kernel which address it would send from
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let address = socket
+        .connect((Ipv4Addr::new(192, 0, 2, 1), 9))
+        .and_then(|()| socket.local_addr())
+        .context("this machine has no IPv4 address but those of the loopback interface")?;
+    match address {
+        SocketAddr::V4(address) if !address.ip().is_loopback() => Ok(*address.ip()),
+        _ => bail!("this machine has no IPv4 address but {address}"),
+    }
+}
