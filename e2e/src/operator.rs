@@ -1,6 +1,6 @@
 //! `weir-operator`'s command line.
 
-use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
@@ -11,13 +11,13 @@ use weir_model::document::{
 
 use crate::binaries::Binaries;
 
-/// The compiler on one folder of manifests.
+/// The compiler in one folder, from which the paths of its reports start.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator<'a> {
     /// Where the program is.
     pub binaries: &'a Binaries,
-    /// What it reads.
-    pub manifests: &'a Path,
+    /// Where it runs.
+    pub folder: &'a Path,
 }
 
 /// What a command said.
@@ -31,49 +31,38 @@ pub struct Report {
 
 impl Operator<'_> {
     /// `lint`, where warnings count as errors.
-    pub async fn lint(&self) -> Result<Report> {
-        let arguments: [&OsStr; 4] = [
-            "lint".as_ref(),
-            self.manifests.as_ref(),
-            "--deny".as_ref(),
-            "warnings".as_ref(),
-        ];
-        self.run(&arguments).await
+    pub async fn lint(&self, manifests: &str) -> Result<Report> {
+        self.run(&["lint", manifests, "--deny", "warnings"]).await
     }
 
-    /// `compile` into `output`, on top of what is there.
-    pub async fn compile(&self, output: &Path) -> Result<Report> {
-        let previous = output.join("config.json");
-        let mut arguments: Vec<&OsStr> = vec![
-            "compile".as_ref(),
-            self.manifests.as_ref(),
-            "-o".as_ref(),
-            output.as_ref(),
-        ];
-        if previous.exists() {
-            arguments.extend::<[&OsStr; 2]>(["--previous".as_ref(), previous.as_ref()]);
+    /// `compile` into the folder `output`, on top of what is there.
+    pub async fn compile(&self, manifests: &str, output: &str) -> Result<Report> {
+        let previous = format!("{output}/config.json");
+        let mut arguments = vec!["compile", manifests, "-o", output];
+        if self.folder.join(&previous).exists() {
+            arguments.extend(["--previous", &previous]);
         }
         self.run(&arguments).await
     }
 
-    async fn run(&self, arguments: &[&OsStr]) -> Result<Report> {
+    async fn run(&self, arguments: &[&str]) -> Result<Report> {
         let program = &self.binaries.operator;
         // finished or dropped, it leaves nothing behind
         let output = Command::new(program)
             .args(arguments)
+            .current_dir(self.folder)
             .kill_on_drop(true)
             .output()
             .await;
         let output = output.with_context(|| format!("{} does not start", program.display()))?;
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let text = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         // 1: there are errors among the findings; all else is a failure of the command itself
         ensure!(
             matches!(output.status.code(), Some(0 | 1)),
-            "{} {:?}: {}\n{}",
-            program.display(),
-            arguments,
+            "weir-operator {} ended with {}:\n{}",
+            arguments.join(" "),
             output.status,
-            text.concat()
+            text.concat().trim()
         );
         Ok(Report {
             clean: output.status.success(),

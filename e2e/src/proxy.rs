@@ -5,17 +5,14 @@ use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use hyper::StatusCode;
 use serde::Deserialize;
-use tokio::{
-    process::{Child, Command},
-    time,
-};
+use tokio::time;
 
 use crate::{binaries::Binaries, http};
 
@@ -23,7 +20,7 @@ use crate::{binaries::Binaries, http};
 const LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(5);
 
-/// A running proxy. It is killed when this value goes.
+/// A running proxy. It ends with this value.
 #[derive(Debug)]
 pub struct Proxy {
     /// The entry point `web`.
@@ -59,8 +56,7 @@ impl Proxy {
             .arg(admin.to_string())
             .stdin(Stdio::null())
             .stdout(File::create(log)?)
-            .stderr(File::options().append(true).open(log)?)
-            .kill_on_drop(true);
+            .stderr(File::options().append(true).open(log)?);
         let child = command
             .spawn()
             .with_context(|| format!("{} does not start", binaries.proxy.display()))?;
@@ -116,6 +112,14 @@ impl Proxy {
             }
             time::sleep(POLL).await;
         }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // an error means that it has ended by itself; waiting for it leaves no defunct process behind
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

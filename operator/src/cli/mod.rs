@@ -4,6 +4,7 @@
 
 mod compile;
 mod crd;
+mod graph;
 mod input;
 mod lint;
 mod options;
@@ -28,6 +29,8 @@ enum Command {
     Compile(compile::Compile),
     /// Print or write the custom resource definitions.
     Crd(crd::Crd),
+    /// Draw the service graph of manifests with the share of each edge.
+    Graph(graph::Graph),
     /// Check manifests and explain what is wrong with them.
     Lint(lint::Lint),
 }
@@ -45,6 +48,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Compile(command) => command.run(),
             Command::Crd(command) => command.run(),
+            Command::Graph(command) => command.run(),
             Command::Lint(command) => command.run(),
         };
         match outcome {

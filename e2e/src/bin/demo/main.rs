@@ -42,10 +42,13 @@ fn main() -> ExitCode {
     let screen = Screen { quiet };
     let run = async {
         tokio::select! {
-            result = interrupted() => result,
-            result = async {
-                if serve { serve::run(screen, &examples).await } else { play::run(screen, &examples).await }
-            } => result,
+            how = interrupted() => {
+                let how = how?;
+                // serving has no other end
+                if serve { Ok(()) } else { bail!("{how}") }
+            }
+            result = serve::run(screen, &examples), if serve => result,
+            result = play::run(screen, &examples), if !serve => result,
         }
     };
     // one thread: what is measured is counting, not speed
@@ -62,11 +65,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Ends with an error at Ctrl-C or SIGTERM. Whatever was going on is then dropped, and that cleans up.
-async fn interrupted() -> Result<()> {
+/// Waits for Ctrl-C or SIGTERM and says which it was. Whatever was going on is then dropped, and that cleans up.
+async fn interrupted() -> Result<&'static str> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
-        _ = interrupt.recv() => bail!("interrupted"),
-        _ = terminate.recv() => bail!("terminated"),
+        _ = interrupt.recv() => Ok("interrupted"),
+        _ = terminate.recv() => Ok("terminated"),
     }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use weir_e2e::operator::revision;
 
 use crate::{
     expected::{Row, Shares},
@@ -21,11 +20,8 @@ pub async fn run(screen: Screen, examples: &Path) -> Result<()> {
     measure(screen, &mut stage, &shares).await?;
 
     screen.heading("under load, wrr2 gets weight 2 in wrr1")?;
-    let (from, to) = (
-        "kind: TraefikService\n        weight: 1\n      - name: mirror1",
-        "weight: 2",
-    );
-    let edit = |scene: &Scene| scene.edit("weighted.yaml", from, &from.replace("weight: 1", to));
+    let child = |weight| format!("- name: wrr2\n        kind: TraefikService\n        weight: {weight}\n");
+    let edit = |scene: &Scene| scene.edit("weighted.yaml", &child(1), &child(2));
     let published = stage.publish(edit).await?;
     ensure!(
         published.report.clean,
@@ -33,7 +29,8 @@ pub async fn run(screen: Screen, examples: &Path) -> Result<()> {
         published.report.text
     );
     shares.wrr1[1] = 2;
-    went_live(screen, &stage, &published)?;
+    screen.text("weighted.yaml, wrr2 below wrr1: weight: 1 becomes weight: 2")?;
+    went_live(screen, &published)?;
     measure(screen, &mut stage, &shares).await?;
 
     for (number, mistake) in (1..).zip(&MISTAKES) {
@@ -53,7 +50,7 @@ pub async fn run(screen: Screen, examples: &Path) -> Result<()> {
 }
 
 /// Sets the scene, checks and compiles it, starts the proxy.
-pub async fn open(screen: Screen, examples: &Path) -> Result<Stage> {
+async fn open(screen: Screen, examples: &Path) -> Result<Stage> {
     screen.heading(format_args!("lint and compile {}", examples.display()))?;
     let scene = Scene::set(examples).await?;
     let lint = scene.lint().await?;
@@ -61,7 +58,7 @@ pub async fn open(screen: Screen, examples: &Path) -> Result<Stage> {
     ensure!(lint.clean, "the examples are not clean:\n{}", lint.text);
     let compiled = scene.compile().await?;
     ensure!(compiled.clean, "the examples do not compile:\n{}", compiled.text);
-    screen.text(format_args!("revision {}", revision(&scene.documents())?))?;
+    screen.text(&compiled.text)?;
     Stage::open(scene).await
 }
 
@@ -81,9 +78,9 @@ async fn make(screen: Screen, stage: &mut Stage, shares: &Shares, mistake: &Mist
         "compile ended as if it were clean: {}",
         report.clean
     );
-    screen.text("")?;
+    screen.gap()?;
     screen.text(mistake.effect)?;
-    went_live(screen, stage, &published)?;
+    went_live(screen, &published)?;
     measure(screen, stage, &(mistake.shares)(*shares)).await?;
 
     let mended = stage.publish(|scene| mistake.change.mend(scene)).await?;
@@ -96,12 +93,20 @@ async fn make(screen: Screen, stage: &mut Stage, shares: &Shares, mistake: &Mist
     ))
 }
 
-fn went_live(screen: Screen, stage: &Stage, published: &Published) -> Result<()> {
+fn went_live(screen: Screen, published: &Published) -> Result<()> {
+    let Published {
+        changed,
+        took,
+        meanwhile,
+        ..
+    } = published;
+    let result = if *changed {
+        format!("served {} ms after the manifest was saved", took.as_millis())
+    } else {
+        "nothing changes for the proxy".to_owned()
+    };
     screen.text(format_args!(
-        "revision {} served {} ms after it was written; {} requests meanwhile, none failed",
-        revision(&stage.scene.documents())?,
-        published.took.as_millis(),
-        published.meanwhile,
+        "{result}; {meanwhile} requests meanwhile, none failed"
     ))
 }
 

@@ -19,6 +19,8 @@ use weir_e2e::{
 
 use crate::expected::BACKENDS;
 
+const MANIFESTS: &str = "manifests";
+const DOCUMENTS: &str = "documents";
 /// Where the examples live.
 const NAMESPACE: &str = "apps";
 /// The generated manifest that says where the backends are.
@@ -59,12 +61,12 @@ impl Scene {
 
     /// The manifests' folder.
     pub fn manifests(&self) -> PathBuf {
-        self.folder.path().join("manifests")
+        self.folder.path().join(MANIFESTS)
     }
 
     /// The folder of the documents that the proxy reads.
     pub fn documents(&self) -> PathBuf {
-        self.folder.path().join("documents")
+        self.folder.path().join(DOCUMENTS)
     }
 
     /// Starts the proxy on the documents.
@@ -79,18 +81,18 @@ impl Scene {
 
     /// Checks the manifests.
     pub async fn lint(&self) -> Result<Report> {
-        self.operator(&self.manifests()).lint().await
+        self.operator().lint(MANIFESTS).await
     }
 
     /// Compiles the manifests.
     pub async fn compile(&self) -> Result<Report> {
-        self.operator(&self.manifests()).compile(&self.documents()).await
+        self.operator().compile(MANIFESTS, DOCUMENTS).await
     }
 
-    fn operator<'a>(&'a self, manifests: &'a Path) -> Operator<'a> {
+    fn operator(&self) -> Operator<'_> {
         Operator {
             binaries: &self.binaries,
-            manifests,
+            folder: self.folder.path(),
         }
     }
 

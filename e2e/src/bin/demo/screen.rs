@@ -25,12 +25,15 @@ impl Screen {
     /// Lines, indented.
     pub fn text(self, text: impl Display) -> Result<()> {
         let text = text.to_string();
-        text.lines().try_for_each(|line| {
-            self.print(format_args!(
-                "{:4}{line}\n",
-                if line.is_empty() { "" } else { " " }
-            ))
-        })
+        for line in text.lines() {
+            self.print(format_args!("{}\n", format!("    {line}").trim_end()))?;
+        }
+        Ok(())
+    }
+
+    /// An empty line.
+    pub fn gap(self) -> Result<()> {
+        self.print("\n")
     }
 
     /// Expected and measured numbers, one line a backend.

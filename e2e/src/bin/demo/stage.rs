@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use tokio::time;
 use weir_e2e::{
     load::{Answers, Load, Target},
     operator::{Report, digests},
@@ -21,6 +22,8 @@ pub const PATH: &str = "/foo";
 /// Requests of a measurement: a whole number of rounds for all weights and percents of the demo.
 pub const REQUESTS: u64 = 1200;
 const CONNECTIONS: usize = 16;
+/// How long there is load before and after a change.
+const AROUND: Duration = Duration::from_millis(100);
 /// In which all copies of the requests before have arrived.
 const COPIES_WITHIN: Duration = Duration::from_secs(5);
 
@@ -42,7 +45,9 @@ pub struct Stage {
 pub struct Published {
     /// What the compiler said.
     pub report: Report,
-    /// From the documents on disk to the proxy serving them.
+    /// Whether what is served is not what was served before.
+    pub changed: bool,
+    /// From the saved manifest to the proxy serving the result.
     pub took: Duration,
     /// Requests during all that.
     pub meanwhile: u64,
@@ -78,17 +83,23 @@ impl Stage {
             scene, proxy, load, ..
         } = self;
         let work = async {
+            time::sleep(AROUND).await;
+            let before = digests(&scene.documents())?;
             change(scene)?;
+            let saved = Instant::now();
             let report = scene.compile().await?;
-            let compiled = Instant::now();
-            proxy.wait_until_loaded(&digests(&scene.documents())?).await?;
-            anyhow::Ok((report, compiled.elapsed()))
+            let after = digests(&scene.documents())?;
+            proxy.wait_until_loaded(&after).await?;
+            let took = saved.elapsed();
+            time::sleep(AROUND).await;
+            anyhow::Ok((report, before != after, took))
         };
         let (result, answers) = load.send_during("meanwhile", work).await;
-        let (report, took) = result?;
+        let (report, changed, took) = result?;
         let meanwhile = self.judge(&answers).context("while a change went live")?;
         Ok(Published {
             report,
+            changed,
             took,
             meanwhile,
         })

@@ -1,0 +1,73 @@
+# `make help` lists the targets. Variables can be set in the environment or on the command line:
+#   CARGO        the cargo to use
+#   CARGO_FLAGS  given to every build, check and test, such as --locked or --offline
+#   PROFILE      the profile of `build` and `demo`
+#
+# The demo uses the dev profile: dependencies are optimised in it, our own crates are not. That is fast
+# enough to count with, and by far the quickest to build from nothing on two cores.
+
+CARGO ?= cargo
+CARGO_FLAGS ?=
+PROFILE ?= dev
+
+# cargo calls the folder of the dev profile `debug`
+BIN := $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet doc
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# One command for all, so that every crate is built once, with the features that all of them need.
+build: ## build the binaries: weir-operator, weir-proxy, weir-demo
+	$(CARGO) build $(CARGO_FLAGS) --profile $(PROFILE) --workspace --bins
+
+test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks of dependencies and generated files
+	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
+	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features
+
+lint: ## check formatting, run clippy with warnings as errors, and cargo-deny where it is installed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy $(CARGO_FLAGS) -p weir-operator --all-targets --no-default-features -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; \
+	else echo "cargo-deny is not installed: licences, advisories and banned crates are not checked"; fi
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+gen: build ## write the generated files: crds/
+	$(BIN)/weir-operator crd --output crds
+
+check-gen: build ## check that the generated files are up to date
+	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(BIN)/weir-operator crd --output "$$new" && \
+	diff -ru crds "$$new" || { echo "crds/ is not what the types make; run \`make gen\`" >&2; exit 1; }
+
+# What a crate may depend on is part of its design; see docs/architecture.md.
+check-deps: ## check what the crates depend on, and that each of them builds alone
+	@refuse() { package=$$1 names=$$2; shift 2; \
+	  tree=$$($(CARGO) tree $(CARGO_FLAGS) -p "$$package" -e normal --prefix none "$$@") || exit 1; \
+	  if found=$$(echo "$$tree" | grep -E "^($$names) v" | sort -u); then \
+	    echo "$$package $$* must not depend on:" >&2; echo "$$found" >&2; exit 1; \
+	  fi; echo "$$package $$*: free of $$names"; }; \
+	refuse weir-operator 'tokio|hyper' --no-default-features && \
+	refuse weir-model 'tokio|hyper' --all-features && \
+	refuse weir-proxy 'kube|kube-.*|k8s-openapi'
+	$(CARGO) check $(CARGO_FLAGS) -p weir-model
+	$(CARGO) check $(CARGO_FLAGS) -p weir-operator
+	$(CARGO) check $(CARGO_FLAGS) -p weir-operator --no-default-features
+	$(CARGO) check $(CARGO_FLAGS) -p weir-proxy
+	$(CARGO) check $(CARGO_FLAGS) -p weir-e2e
+
+demo: build ## serve examples/, edit them and break them under load; ends by itself
+	@$(BIN)/weir-demo
+
+demo-serve: build ## serve examples/ until Ctrl-C, to play with
+	@$(BIN)/weir-demo --serve
+
+demo-quiet: build
+	$(BIN)/weir-demo --quiet
+
+doc: ## build the API documentation
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --workspace --all-features --no-deps

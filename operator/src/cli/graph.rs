@@ -1,0 +1,79 @@
+//! `weir-operator graph`.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use weir_model::document::Config;
+
+use super::{Outcome, input::Input, options::CompileOptions, report::Reports};
+use crate::{
+    compile::view::view,
+    render::graph::{dot, json, mermaid},
+};
+
+/// Draws who sends requests to whom, with the share of the requests that takes each way. Cycles, refused
+/// and missing services are marked. Exits with 1 when there are cycles or other errors.
+#[derive(Args, Debug)]
+pub(super) struct Graph {
+    /// Draw only what this TraefikService or IngressRoute reaches: NAMESPACE/NAME, or NAME.
+    name: Option<String>,
+    /// Files, folders (searched for .yaml, .yml and .json) or - for standard input. Repeatable.
+    #[arg(short, long = "filename", value_name = "PATH", default_value = "-", num_args = 1..)]
+    filenames: Vec<PathBuf>,
+    /// The language of the drawing.
+    #[arg(short, long, value_enum, default_value_t = Format::Mermaid)]
+    output: Format,
+    #[command(flatten)]
+    options: CompileOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// For programs: all numbers.
+    Json,
+}
+
+impl Graph {
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        let Self {
+            name,
+            filenames,
+            output,
+            options,
+        } = self;
+        let input = Input::read(&filenames)?;
+        let options = options.options();
+        let compilation = input.compile(&options, &Config::default());
+        let broken = input.manifests.broken.len();
+        if broken > 0 {
+            Reports::new(&input, &[]).print(&mut io::stderr().lock())?;
+            bail!("nothing is drawn: {broken} of the documents cannot be read");
+        }
+        let mut view = view(&input.snapshot, &options, &compilation);
+        if let Some(name) = &name {
+            view = view.below(name)?;
+        }
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        match output {
+            Format::Mermaid => mermaid::write(&mut out, &view)?,
+            Format::Dot => dot::write(&mut out, &view)?,
+            Format::Json => json::write(&mut out, &view)?,
+        }
+        out.flush()?;
+        Ok(
+            if Reports::new(&input, &compilation.findings).counts().errors > 0 {
+                Outcome::Findings
+            } else {
+                Outcome::Clean
+            },
+        )
+    }
+}

@@ -1,0 +1,158 @@
+//! What the admin port answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+};
+use http_body_util::Full;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{collect, timestamp::rfc3339};
+use crate::{
+    config::{Rejection, Status},
+    drain::Drain,
+    metrics::Shard,
+    process::Process,
+    readiness,
+    worker::FINISHED,
+};
+
+/// A worker that has not looked at its clock for so many milliseconds is stuck.
+const STUCK: u64 = 30_000;
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the admin port knows.
+#[derive(Debug)]
+pub(super) struct Pages {
+    pub(super) process: Arc<Process>,
+    pub(super) shards: Vec<Arc<Shard>>,
+    pub(super) status: watch::Receiver<Status>,
+    drain: Drain,
+}
+
+type Page = (StatusCode, &'static str, String);
+
+impl Pages {
+    pub(super) fn new(
+        process: Arc<Process>,
+        shards: Vec<Arc<Shard>>,
+        status: watch::Receiver<Status>,
+        drain: Drain,
+    ) -> Self {
+        Self {
+            process,
+            shards,
+            status,
+            drain,
+        }
+    }
+
+    /// Answers a request.
+    pub(super) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let readable = matches!(*request.method(), Method::GET | Method::HEAD);
+        let (status, kind, text) = match request.uri().path() {
+            _ if !readable => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".into()),
+            "/livez" => self.livez(),
+            "/readyz" => self.readyz(),
+            "/metrics" => self.metrics(),
+            "/config" => self.config(),
+            "/" => (
+                StatusCode::OK,
+                TEXT,
+                "/livez\n/readyz\n/metrics\n/config\n".into(),
+            ),
+            _ => (StatusCode::NOT_FOUND, TEXT, "not found\n".into()),
+        };
+        let mut response = Response::new(Full::new(text.into()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if !readable {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        response
+    }
+
+    fn livez(&self) -> Page {
+        let now = self.process.start.elapsed().as_millis() as u64;
+        let silent = |shard: &Arc<Shard>| match shard.heartbeat.get() {
+            FINISHED => 0,
+            heartbeat => now.saturating_sub(heartbeat),
+        };
+        match self
+            .shards
+            .iter()
+            .map(silent)
+            .enumerate()
+            .find(|(_, silent)| *silent > STUCK)
+        {
+            None => (StatusCode::OK, TEXT, "ok\n".into()),
+            Some((worker, silent)) => {
+                let text = format!("worker {worker} has been stuck for {} s\n", silent / 1000);
+                (StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+            }
+        }
+    }
+
+    fn readyz(&self) -> Page {
+        match readiness::check(&self.status.borrow(), self.drain.stage()) {
+            Ok(()) => (StatusCode::OK, TEXT, "ready\n".into()),
+            Err(why) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                TEXT,
+                format!("not ready: {why}\n"),
+            ),
+        }
+    }
+
+    fn metrics(&self) -> Page {
+        let status = self.status.borrow().clone();
+        match collect::text(&self.process, &self.shards, &status, self.drain.stage()) {
+            Ok(text) => (StatusCode::OK, OPEN_METRICS, text),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
+        }
+    }
+
+    fn config(&self) -> Page {
+        let status = self.status.borrow().clone();
+        let text = format!("{:#}\n", config(&status));
+        (StatusCode::OK, JSON, text)
+    }
+}
+
+/// What is loaded, as JSON.
+fn config(status: &Status) -> Value {
+    let loaded = status.loaded.as_ref().map(|loaded| {
+        json!({
+            "absent": loaded.absent,
+            "at": rfc3339(loaded.at),
+            "digests": loaded.digests,
+            "revision": loaded.revision,
+            "routes": loaded.routes,
+            "unknownEntryPoints": loaded.unknown_entry_points,
+        })
+    });
+    json!({
+        "inSync": status.in_sync,
+        "lastRejection": status.last_rejection.as_deref().map(rejection),
+        "loaded": loaded,
+        "version": env!("CARGO_PKG_VERSION"),
+        "waitingFor": status.waiting_for,
+    })
+}
+
+fn rejection(rejection: &Rejection) -> Value {
+    json!({
+        "at": rfc3339(rejection.at),
+        "code": rejection.reason.code.as_str(),
+        "digests": rejection.digests,
+        "message": rejection.reason.to_string(),
+    })
+}

@@ -1,0 +1,425 @@
+//! A whole proxy: bind, serve, drain, join.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use http::HeaderValue;
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+use tokio::{runtime::Builder, time::sleep};
+use weir_model::entry_point::EntryPoint;
+
+use crate::{
+    admin::Admin,
+    config::{self, Loader},
+    drain::{self, Drain, Drainer, Stage},
+    limits::Limits,
+    metrics::Shard,
+    process::{self, Budget, Process},
+    state::Registry,
+    worker::Plan,
+};
+
+/// How many threads serve at most when nobody says how many.
+pub const MAX_DEFAULT_THREADS: usize = 16;
+/// Connections that may wait in a listener's queue.
+const BACKLOG: i32 = 4096;
+
+/// What a proxy is made from.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the admin port listens.
+    pub admin: SocketAddr,
+    /// Where the documents come from.
+    pub config: config::Options,
+    /// How long to go on accepting after the drain was announced.
+    pub drain_delay: Duration,
+    /// Where clients come in.
+    pub entry_points: Vec<EntryPoint>,
+    /// Where routes start counting their requests; none: somewhere, so that not all proxies begin
+    /// with the same children.
+    pub first_turn: Option<u64>,
+    /// After the delay, how long requests may still take.
+    pub grace_period: Duration,
+    /// Bounds.
+    pub limits: Limits,
+    /// How many threads serve.
+    pub threads: usize,
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new(config: config::Options, entry_points: Vec<EntryPoint>) -> Self {
+        Self {
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            config,
+            drain_delay: Duration::from_secs(5),
+            entry_points,
+            first_turn: None,
+            grace_period: Duration::from_secs(20),
+            limits: Limits::default(),
+            threads: default_threads(),
+        }
+    }
+}
+
+/// One for each core that the process may use, up to [`MAX_DEFAULT_THREADS`].
+pub fn default_threads() -> usize {
+    thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_DEFAULT_THREADS)
+}
+
+/// Why a proxy does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An entry point wants TLS, which this version does not serve. Serving it without would be
+    /// what nobody asked for.
+    #[error("entry point {0}: TLS is not supported yet; remove \",tls\" or the entry point")]
+    Tls(String),
+    /// Two entry points have one name.
+    #[error("entry point {0} is there twice")]
+    Double(String),
+    /// There is no entry point.
+    #[error("there is no entry point")]
+    NoEntryPoint,
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({name})")]
+    Bind {
+        /// The entry point, or `admin`.
+        name: String,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+}
+
+impl StartError {
+    /// Whether another command line would help, rather than another state of the system.
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Tls(_) | Self::Double(_) | Self::NoEntryPoint)
+    }
+}
+
+/// Checks what the options say by themselves.
+pub fn check(entry_points: &[EntryPoint]) -> Result<(), StartError> {
+    if entry_points.is_empty() {
+        return Err(StartError::NoEntryPoint);
+    }
+    for (index, entry_point) in entry_points.iter().enumerate() {
+        if entry_point.tls {
+            return Err(StartError::Tls(entry_point.name.clone()));
+        }
+        if entry_points[..index]
+            .iter()
+            .any(|other| other.name == entry_point.name)
+        {
+            return Err(StartError::Double(entry_point.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Where a proxy listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The admin port.
+    pub admin: SocketAddr,
+    /// The entry points, in the order of the options.
+    pub entry_points: Vec<SocketAddr>,
+}
+
+/// A proxy that listens and does not serve yet.
+#[derive(Debug)]
+pub struct Proxy {
+    addresses: Addresses,
+    admin: TcpListener,
+    /// For each thread, one for each entry point.
+    listeners: Vec<Vec<TcpListener>>,
+    options: Options,
+}
+
+impl Proxy {
+    /// Listens on all addresses.
+    pub fn bind(options: Options) -> Result<Self, StartError> {
+        check(&options.entry_points)?;
+        let mut entry_points = Vec::new();
+        let mut listeners: Vec<Vec<_>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
+        for entry_point in &options.entry_points {
+            // the first one settles the port, if the system is to choose it
+            let mut address = entry_point.address;
+            for listeners in &mut listeners {
+                let (listener, bound) = listen(&entry_point.name, address)?;
+                address = bound;
+                listeners.push(listener);
+            }
+            entry_points.push(address);
+        }
+        let (admin, bound) = listen("admin", options.admin)?;
+        let addresses = Addresses {
+            admin: bound,
+            entry_points,
+        };
+        Ok(Self {
+            addresses,
+            admin,
+            listeners,
+            options,
+        })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Starts serving.
+    pub fn serve(self) -> Result<Running, StartError> {
+        let Self {
+            addresses,
+            admin,
+            listeners,
+            options,
+        } = self;
+        let (drainer, drain) = drain::new();
+        let process = Arc::new(process(&options, &addresses, listeners.len()));
+        // a random number; below 2⁶², so that it never overflows
+        let first_turn = options.first_turn.unwrap_or_else(|| random() >> 2);
+        let loader = Loader::new(options.config, options.entry_points, Registry::new(first_turn));
+        let mut running = Running {
+            addresses,
+            drainer: Arc::new(drainer),
+            workers: Vec::new(),
+            control: None,
+        };
+        let mut shards = Vec::new();
+        for (index, listeners) in listeners.into_iter().enumerate() {
+            let metrics = Arc::new(Shard::new(process.entry_points.len()));
+            shards.push(metrics.clone());
+            let plan = Plan {
+                index,
+                process: process.clone(),
+                metrics,
+                current: loader.current().clone(),
+                listeners,
+                drain: drain.clone(),
+            };
+            running
+                .workers
+                .push(spawn(format!("worker-{index}"), move || plan.run())?);
+        }
+        let control = Control {
+            admin: Admin::new(process, shards, loader.status(), drain.clone()),
+            drain,
+            drain_delay: options.drain_delay,
+            drainer: running.drainer.clone(),
+            grace_period: options.grace_period,
+            listener: admin,
+            loader,
+        };
+        running.control = Some(spawn("control".into(), move || control.run())?);
+        Ok(running)
+    }
+}
+
+fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process {
+    let entry_point = |(entry_point, bound): (&EntryPoint, &SocketAddr)| process::EntryPoint {
+        name: entry_point.name.clone(),
+        public_port: HeaderValue::from(match entry_point.public_port {
+            0 => bound.port(),
+            port => port,
+        }),
+    };
+    Process {
+        entry_points: options
+            .entry_points
+            .iter()
+            .zip(&addresses.entry_points)
+            .map(entry_point)
+            .collect(),
+        hostname: process::hostname(),
+        start: Instant::now(),
+        connections: 0.into(),
+        mirror_copies: Budget::new(options.limits.mirror_max_copies),
+        mirror_bytes: Budget::new(options.limits.mirror_max_bytes),
+        workers,
+        limits: options.limits.clone(),
+    }
+}
+
+/// Several sockets may listen on one address: the kernel spreads connections over them.
+fn listen(name: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        if address.is_ipv6() {
+            // `:8000` means IPv4 as well
+            socket.set_only_v6(false)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    listen().map_err(|source| StartError::Bind {
+        name: name.to_owned(),
+        address,
+        source,
+    })
+}
+
+fn spawn(
+    name: String,
+    run: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<JoinHandle<io::Result<()>>, StartError> {
+    thread::Builder::new()
+        .name(name)
+        .spawn(run)
+        .map_err(StartError::Thread)
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// A proxy that serves. Dropping it ends it at once.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Addresses,
+    drainer: Arc<Drainer>,
+    workers: Vec<JoinHandle<io::Result<()>>>,
+    control: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// Tells a proxy to end.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Drainer>);
+
+impl Stopper {
+    /// Begins to drain.
+    pub fn drain(&self) {
+        self.0.advance(Stage::Announced);
+    }
+
+    /// Ends at once.
+    pub fn stop(&self) {
+        self.0.advance(Stage::Over);
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What ends it.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.drainer.clone())
+    }
+
+    /// Waits until it has ended.
+    pub fn join(mut self) -> io::Result<()> {
+        self.join_all()
+    }
+
+    fn join_all(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        for thread in self.workers.drain(..) {
+            let ended = joined(thread);
+            result = result.and(ended);
+        }
+        self.drainer.advance(Stage::Over);
+        if let Some(thread) = self.control.take() {
+            let ended = joined(thread);
+            result = result.and(ended);
+        }
+        result
+    }
+}
+
+fn joined(thread: JoinHandle<io::Result<()>>) -> io::Result<()> {
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.drainer.advance(Stage::Over);
+        // whoever wants to know joins
+        let _ = self.join_all();
+    }
+}
+
+/// The thread beside the workers: loads documents, answers at the admin port, times the drain.
+struct Control {
+    admin: Admin,
+    drain: Drain,
+    drain_delay: Duration,
+    drainer: Arc<Drainer>,
+    grace_period: Duration,
+    listener: TcpListener,
+    loader: Loader,
+}
+
+impl Control {
+    fn run(self) -> io::Result<()> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let result = runtime.block_on(self.serve());
+        // a load that is under way may take its time
+        runtime.shutdown_background();
+        result
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        let Self {
+            admin,
+            mut drain,
+            drain_delay,
+            drainer,
+            grace_period,
+            listener,
+            loader,
+        } = self;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let current = loader.current().clone();
+        let retire = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                current.sweep();
+            }
+        };
+        let mut announced = drain.clone();
+        let stages = async {
+            announced.reached(Stage::Announced).await;
+            tracing::info!(?drain_delay, "draining");
+            sleep(drain_delay).await;
+            drainer.advance(Stage::Draining);
+            sleep(grace_period).await;
+            drainer.advance(Stage::Over);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            never = loader.run() => match never {},
+            () = admin.serve(listener) => {}
+            () = stages => {}
+            () = retire => {}
+            () = drain.reached(Stage::Over) => {}
+        }
+        Ok(())
+    }
+}

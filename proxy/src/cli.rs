@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{CommandFactory as _, Parser, error::ErrorKind};
+use tracing_subscriber::EnvFilter;
+use weir_model::entry_point::EntryPoint;
+
+use crate::{
+    app::{self, MAX_DEFAULT_THREADS, Options},
+    config,
+    limits::{Limits, duration, duration_or_zero},
+    telemetry::LogFormat,
+};
+
+/// Serves weighted and mirrored HTTP traffic from the documents that weir-operator writes.
+#[derive(Debug, Parser)]
+#[command(name = "weir-proxy", version)]
+pub struct Cli {
+    /// The directory with config.json, endpoints.json and secrets.json, watched for changes.
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+    /// Where clients come in: NAME=ADDRESS:PORT[,public=PORT][,default]; may be given several times.
+    #[arg(long = "entrypoint", value_name = "NAME=ADDRESS", required = true)]
+    entry_points: Vec<EntryPoint>,
+    /// Where /livez, /readyz, /metrics and /config are answered.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    admin: SocketAddr,
+    #[arg(long, value_name = "N", help = threads_help())]
+    threads: Option<std::num::NonZeroUsize>,
+    /// How long to go on accepting connections after SIGTERM, for others to notice.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration_or_zero)]
+    drain_delay: Duration,
+    /// After that, how long requests may still take.
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration)]
+    grace_period: Duration,
+    /// What to log: error, warn, info, debug, trace, or directives such as `info,weir_proxy=debug`.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: String,
+    /// How log lines look.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
+    #[command(flatten, next_help_heading = "Limits")]
+    limits: Limits,
+}
+
+fn threads_help() -> String {
+    format!("Threads that serve; one for each core unless given, at most {MAX_DEFAULT_THREADS}")
+}
+
+/// A checked command line.
+#[derive(Debug)]
+pub struct Command {
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What to log.
+    pub log_filter: EnvFilter,
+    /// The proxy.
+    pub options: Options,
+}
+
+impl Cli {
+    /// Checks what the parser could not. Errors print themselves and exit with 2.
+    pub fn checked(self) -> Result<Command, clap::Error> {
+        let Self {
+            config,
+            entry_points,
+            admin,
+            threads,
+            drain_delay,
+            grace_period,
+            log_level,
+            log_format,
+            limits,
+        } = self;
+        let usage = |problem: String| Self::command().error(ErrorKind::ValueValidation, problem);
+        app::check(&entry_points).map_err(|error| usage(error.to_string()))?;
+        let log_filter =
+            EnvFilter::try_new(log_level).map_err(|error| usage(format!("--log-level: {error}")))?;
+        let options = Options {
+            admin,
+            drain_delay,
+            grace_period,
+            limits,
+            threads: threads.map_or_else(app::default_threads, Into::into),
+            ..Options::new(config::Options::new(config), entry_points)
+        };
+        Ok(Command {
+            log_format,
+            log_filter,
+            options,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(arguments: &[&str]) -> Result<Command, clap::Error> {
+        let always = ["weir-proxy", "--config", "somewhere"];
+        Cli::try_parse_from(always.iter().chain(arguments)).and_then(Cli::checked)
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        let command = checked(&["--entrypoint", "web=127.0.0.1:8000", "--threads", "3"]).unwrap();
+        assert_eq!(command.options.threads, 3);
+        assert_eq!(command.options.limits, Limits::default());
+    }
+
+    #[test]
+    fn usage_errors_exit_with_2() {
+        for arguments in [
+            &[][..],
+            &["--entrypoint", "web=127.0.0.1:8000,tls"],
+            &[
+                "--entrypoint",
+                "web=127.0.0.1:1",
+                "--entrypoint",
+                "web=127.0.0.1:2",
+            ],
+            &["--entrypoint", "web=127.0.0.1:1", "--threads", "0"],
+            &["--entrypoint", "web=127.0.0.1:1", "--log-level", "weir=loud"],
+            &["--entrypoint", "web=nowhere"],
+        ] {
+            assert_eq!(
+                checked(arguments).map(|_| ()).unwrap_err().exit_code(),
+                2,
+                "{arguments:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn tls_is_refused_with_its_reason() {
+        let error = checked(&["--entrypoint", "web=127.0.0.1:8443,tls"])
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("TLS is not supported yet"), "{error}");
+    }
+}

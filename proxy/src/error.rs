@@ -1,0 +1,111 @@
+//! Why a request is not answered by an upstream.
+
+use http::StatusCode;
+
+/// Why the proxy answers a request itself. A closed set: metrics count by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The request breaks a rule of HTTP.
+    BadRequest,
+    /// The request's body broke off or is malformed.
+    RequestBody,
+    /// The client went away before its answer.
+    ClientGone,
+    /// `CONNECT`, or a transfer coding other than `chunked`.
+    NotImplemented,
+    /// No route matches.
+    NoRoute,
+    /// The route has nothing usable behind it.
+    NoServer,
+    /// The service wants a protocol that this build does not speak; it never gets another one instead.
+    Protocol,
+    /// The endpoint's name does not resolve.
+    Resolve,
+    /// No connection: refused, unreachable, reset.
+    Connect,
+    /// No connection in time.
+    ConnectTimeout,
+    /// The upstream closed the connection without an answer.
+    Closed,
+    /// The connection broke.
+    Broken,
+    /// No answer in time.
+    ResponseTimeout,
+    /// The answer is not HTTP/1, or its head is too large.
+    Malformed,
+    /// The upstream switched protocols without being asked to.
+    Switched,
+}
+
+/// Traefik's (and nginx's) status for a client that went away; counted, never sent.
+pub const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+impl Failure {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 15] = [
+        Self::BadRequest,
+        Self::RequestBody,
+        Self::ClientGone,
+        Self::NotImplemented,
+        Self::NoRoute,
+        Self::NoServer,
+        Self::Protocol,
+        Self::Resolve,
+        Self::Connect,
+        Self::ConnectTimeout,
+        Self::Closed,
+        Self::Broken,
+        Self::ResponseTimeout,
+        Self::Malformed,
+        Self::Switched,
+    ];
+
+    /// A stable label.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::RequestBody => "request_body",
+            Self::ClientGone => "client_gone",
+            Self::NotImplemented => "not_implemented",
+            Self::NoRoute => "no_route",
+            Self::NoServer => "no_server",
+            Self::Protocol => "protocol",
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Closed => "closed",
+            Self::Broken => "broken",
+            Self::ResponseTimeout => "response_timeout",
+            Self::Malformed => "malformed",
+            Self::Switched => "switched",
+        }
+    }
+
+    /// The status that the client gets, as Traefik maps errors: a network error is 502, a timeout 504,
+    /// what is left 500.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest | Self::RequestBody | Self::ClientGone => StatusCode::BAD_REQUEST,
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Protocol | Self::Resolve | Self::Connect | Self::Closed | Self::Broken => {
+                StatusCode::BAD_GATEWAY
+            }
+            Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_is_listed_at_its_place() {
+        for (place, failure) in Failure::ALL.into_iter().enumerate() {
+            assert_eq!(failure as usize, place, "{}", failure.reason());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Taking connections from a listening socket.
+
+use std::{io, net::SocketAddr, rc::Rc, sync::atomic::Ordering, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::spawn_local,
+};
+
+use super::{
+    client::{Client, Order},
+    connection,
+};
+use crate::{
+    drain::{Drain, Stage},
+    metrics::PauseReason,
+    worker::Worker,
+};
+
+/// How long to leave the kernel's queue alone when nothing can be taken from it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts until the worker drains; then takes what the queue holds and closes the listener.
+pub(crate) async fn run(worker: Rc<Worker>, entry_point: usize, listener: TcpListener, mut drain: Drain) {
+    loop {
+        // checked before a connection is taken, so each listener may exceed the limit by one
+        while worker.process.connections.load(Ordering::Relaxed) >= worker.process.limits.max_connections {
+            if drain.stage() >= Stage::Draining {
+                return;
+            }
+            pause(&worker, PauseReason::Limit).await;
+        }
+        tokio::select! {
+            biased;
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => start(&worker, entry_point, stream, peer),
+                Err(error) => refused(&worker, &error).await,
+            },
+            // after the queue, so that it is empty
+            () = drain.reached(Stage::Draining) => return,
+        }
+    }
+}
+
+fn start(worker: &Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) {
+    // a failure means that the connection is gone already, which its first read tells
+    let _ = stream.set_nodelay(true);
+    let slot = Slot::take(worker);
+    worker.metrics.accepted.inc();
+    let client = Rc::new(Client::new(worker.clone(), entry_point, stream, peer));
+    let id = worker.new_id();
+    worker.connections.insert(id, client.clone());
+    if worker.is_draining() {
+        client.tell(Order::Drain);
+    }
+    let worker = worker.clone();
+    spawn_local(async move {
+        connection::run(client).await;
+        worker.connections.remove(id);
+        drop(slot);
+    });
+}
+
+/// A connection that died in the queue says nothing about the next one; a lack of file descriptors or
+/// memory does.
+async fn refused(worker: &Worker, error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        tracing::warn!(%error, "cannot accept connections");
+        pause(worker, PauseReason::Error).await;
+    }
+}
+
+async fn pause(worker: &Worker, reason: PauseReason) {
+    worker.metrics.accept_pauses[reason as usize].inc();
+    tokio::time::sleep(PAUSE).await;
+}
+
+/// One of the connections that the process may have.
+struct Slot(Rc<Worker>);
+
+impl Slot {
+    fn take(worker: &Rc<Worker>) -> Self {
+        worker.process.connections.fetch_add(1, Ordering::Relaxed);
+        Self(worker.clone())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.process.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

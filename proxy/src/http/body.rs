@@ -1,0 +1,195 @@
+//! The bodies that pass through: no boxes, no copies.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::client::Client;
+use crate::{
+    mirror::{Capture, Kept},
+    upstream::Lease,
+};
+
+/// What is sent to an upstream.
+#[derive(Debug)]
+pub(crate) enum RequestBody {
+    /// Nothing.
+    Empty,
+    /// What the client sends.
+    Client(FromClient),
+    /// The same, kept for copies while it passes.
+    Captured(FromClient, Capture),
+    /// What was kept of it.
+    Kept(Kept),
+}
+
+/// A request's body on its way.
+#[derive(Debug)]
+pub(crate) struct FromClient {
+    body: Incoming,
+    client: Rc<Client>,
+}
+
+impl FromClient {
+    pub(super) fn new(body: Incoming, client: Rc<Client>) -> Self {
+        Self { body, client }
+    }
+
+    /// The next piece. Trailers go no further: Traefik drops a request's as well.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+        let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => frame.into_data().ok().map(Ok),
+            Some(Err(error)) => Some(Err(error)),
+            None => None,
+        };
+        if data.is_none() || self.body.is_end_stream() {
+            self.client.request_done();
+        }
+        Poll::Ready(data)
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let data = match self.get_mut() {
+            Self::Empty => None,
+            Self::Client(body) => ready!(body.poll_data(cx)),
+            Self::Captured(body, capture) => {
+                let data = ready!(body.poll_data(cx));
+                match &data {
+                    Some(Ok(bytes)) => capture.keep(bytes, body.body.is_end_stream()),
+                    Some(Err(_)) => {}
+                    None => capture.complete(),
+                }
+                data
+            }
+            Self::Kept(kept) => kept.next().map(Ok),
+        };
+        Poll::Ready(data.map(|data| data.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(body) | Self::Captured(body, _) => body.body.is_end_stream(),
+            Self::Kept(kept) => kept.rest() == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(body) | Self::Captured(body, _) => body.body.size_hint(),
+            Self::Kept(kept) => SizeHint::with_exact(kept.rest()),
+        }
+    }
+}
+
+/// What is sent to a client. When it is dropped, the response is over.
+#[derive(Debug)]
+pub(crate) struct ResponseBody {
+    client: Rc<Client>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Own(Bytes),
+    Upstream {
+        body: Incoming,
+        /// The connection that it comes from.
+        lease: Option<Lease>,
+        /// The body has ended as it should.
+        complete: bool,
+    },
+}
+
+impl ResponseBody {
+    /// A body of the proxy's own.
+    pub(super) fn own(client: Rc<Client>, text: &'static str) -> Self {
+        Self {
+            client,
+            source: Source::Own(Bytes::from_static(text.as_bytes())),
+        }
+    }
+
+    /// An upstream's. Its connection can be used again once it has come to its end.
+    pub(super) fn upstream(client: Rc<Client>, body: Incoming, lease: Lease) -> Self {
+        let complete = body.is_end_stream();
+        Self {
+            client,
+            source: Source::Upstream {
+                body,
+                lease: Some(lease),
+                complete,
+            },
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.get_mut().source {
+            Source::Own(bytes) => {
+                let all = std::mem::take(bytes);
+                Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
+            }
+            Source::Upstream { body, complete, .. } => {
+                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                *complete = match &frame {
+                    None => true,
+                    Some(Ok(frame)) => frame.is_trailers() || body.is_end_stream(),
+                    Some(Err(_)) => false,
+                };
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Own(bytes) => bytes.is_empty(),
+            Source::Upstream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Upstream { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.client.flags.response_done.set(true);
+        if let Source::Upstream {
+            lease,
+            complete: true,
+            ..
+        } = &mut self.source
+            && let Some(lease) = lease.take()
+        {
+            lease.release();
+        }
+    }
+}

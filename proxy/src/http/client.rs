@@ -1,0 +1,254 @@
+//! A client's connection as everything else sees it: what it is doing, since when, and what it is
+//! told to do. The connection's task ([`super::connection`]) moves it through its phases; the
+//! worker's ticker ([`super::registry`]) looks for overdue ones.
+
+use std::{
+    cell::{Cell, RefCell},
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use tokio::{io::ReadBuf, net::TcpStream};
+
+use super::clock::Tick;
+use crate::worker::Worker;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waiting for its first request.
+    Fresh,
+    /// Waiting for another request.
+    Idle,
+    /// The same, with nothing but its socket left.
+    Parked,
+    /// Part of a request's head has come.
+    Head,
+    /// A request is being served.
+    Busy,
+}
+
+/// What a connection is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// To go on.
+    None,
+    /// To give its buffers back, if it still waits for another request.
+    Park,
+    /// To end with the request that is being served or has come already.
+    Drain,
+    /// To end at once.
+    Close,
+}
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// The worker that serves it.
+    pub(crate) worker: Rc<Worker>,
+    /// The entry point that it came to, by its place.
+    pub(crate) entry_point: usize,
+    /// The client's address.
+    pub(crate) peer: IpAddr,
+    /// The same as a header's value.
+    pub(crate) peer_header: HeaderValue,
+    pub(super) stream: RefCell<TcpStream>,
+    /// Bytes that were read ahead and have to be read again.
+    pub(super) read_again: RefCell<Bytes>,
+    phase: Cell<Phase>,
+    /// When the phase began; while busy, when bytes last moved.
+    since: Cell<Tick>,
+    order: Cell<Order>,
+    waker: RefCell<Option<Waker>>,
+    /// How often bytes came, and how often they had when the request was complete.
+    reads: Cell<u32>,
+    reads_of_request: Cell<u32>,
+    /// When the request was complete, in milliseconds of the clock.
+    request_done_at: Cell<u64>,
+    pub(super) flags: Flags,
+}
+
+/// Facts about the exchange under way.
+#[derive(Debug, Default)]
+pub(crate) struct Flags {
+    /// The request was read to its end.
+    pub(crate) request_done: Cell<bool>,
+    /// The response was written to its end, as far as hyper is concerned.
+    pub(crate) response_done: Cell<bool>,
+    /// The last attempt to read found nothing.
+    pub(crate) read_blocked: Cell<bool>,
+    /// The last attempt to write found no room.
+    pub(crate) write_blocked: Cell<bool>,
+    /// All that was written has left the buffers.
+    pub(crate) flushed: Cell<bool>,
+    /// The client speaks HTTP/1.0, so that the end of the connection may be the end of the response.
+    pub(crate) ancient: Cell<bool>,
+}
+
+impl Client {
+    pub(super) fn new(worker: Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) -> Self {
+        let address = peer.ip().to_canonical();
+        let peer_header = HeaderValue::try_from(address.to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        let now = worker.clock.now();
+        Self {
+            worker,
+            entry_point,
+            peer: address,
+            peer_header,
+            stream: RefCell::new(stream),
+            read_again: RefCell::default(),
+            phase: Cell::new(Phase::Fresh),
+            since: Cell::new(now),
+            order: Cell::new(Order::None),
+            waker: RefCell::default(),
+            reads: Cell::default(),
+            reads_of_request: Cell::default(),
+            request_done_at: Cell::default(),
+            flags: Flags::default(),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    pub(super) fn since(&self) -> Tick {
+        self.since.get()
+    }
+
+    /// Enters a phase now.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.since.set(self.worker.clock.now());
+    }
+
+    /// Goes between waiting with buffers and waiting without; how long it has waited stays.
+    pub(super) fn set_parked(&self, parked: bool) {
+        self.phase.set(if parked { Phase::Parked } else { Phase::Idle });
+    }
+
+    /// A request's head has come.
+    pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
+        self.enter(Phase::Busy);
+        self.flags.response_done.set(false);
+        self.flags.request_done.set(false);
+        self.flags.ancient.set(ancient);
+        if bodyless {
+            self.request_done();
+        }
+    }
+
+    /// The request was read to its end.
+    pub(super) fn request_done(&self) {
+        self.flags.request_done.set(true);
+        self.reads_of_request.set(self.reads.get());
+        self.request_done_at.set(self.worker.clock.millis());
+    }
+
+    /// How long ago the request was complete, not counting its last tick; none: it is not yet.
+    pub(crate) fn since_request_done(&self) -> Option<Duration> {
+        let clock = &self.worker.clock;
+        let ago = clock.exact_millis().saturating_sub(self.request_done_at.get());
+        self.flags
+            .request_done
+            .get()
+            .then(|| Duration::from_millis(ago).saturating_sub(clock.tick()))
+    }
+
+    /// Request and response are complete and nothing waits to be written.
+    pub(super) fn exchange_is_over(&self) -> bool {
+        let flags = &self.flags;
+        self.phase.get() == Phase::Busy
+            && flags.request_done.get()
+            && flags.response_done.get()
+            && flags.flushed.get()
+    }
+
+    /// After an exchange: waits for another request, or reads its head, where some of it came early.
+    pub(super) fn await_request(&self) {
+        let early = self.reads.get() != self.reads_of_request.get();
+        self.enter(if early { Phase::Head } else { Phase::Idle });
+    }
+
+    /// Bytes were read.
+    pub(super) fn has_read(&self) {
+        self.reads.set(self.reads.get().wrapping_add(1));
+        self.flags.read_blocked.set(false);
+        match self.phase.get() {
+            Phase::Fresh | Phase::Idle | Phase::Parked => self.enter(Phase::Head),
+            Phase::Head => {}
+            Phase::Busy => self.since.set(self.worker.clock.now()),
+        }
+    }
+
+    /// Bytes were written.
+    pub(super) fn has_written(&self) {
+        self.flags.write_blocked.set(false);
+        self.since.set(self.worker.clock.now());
+    }
+
+    pub(super) fn order(&self) -> Order {
+        self.order.get()
+    }
+
+    /// Gives an order and wakes the connection's task. A stronger one than this stays.
+    pub(super) fn tell(&self, order: Order) {
+        if order as u8 > self.order.get() as u8 {
+            self.order.set(order);
+        }
+        self.wake();
+    }
+
+    /// The order to park was seen to, one way or the other.
+    pub(super) fn forget_parking(&self) {
+        if self.order.get() == Order::Park {
+            self.order.set(Order::None);
+        }
+    }
+
+    /// Has the connection's task polled.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Remembers whom to wake.
+    pub(super) fn set_waker(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        match &mut *waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *waker = Some(cx.waker().clone()),
+        }
+    }
+
+    /// What is there to be read: bytes, the end, or nothing yet. Costs a system call only when the
+    /// socket was reported readable.
+    pub(super) fn poll_peek(&self, cx: &mut Context<'_>) -> Poll<Peek> {
+        if !self.read_again.borrow().is_empty() {
+            return Poll::Ready(Peek::Bytes);
+        }
+        let mut byte = [0];
+        self.stream
+            .borrow()
+            .poll_peek(cx, &mut ReadBuf::new(&mut byte))
+            .map(|read| match read {
+                Ok(0) | Err(_) => Peek::End,
+                Ok(_) => Peek::Bytes,
+            })
+    }
+}
+
+/// What a look ahead found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peek {
+    /// There are bytes.
+    Bytes,
+    /// The client closed, or broke the connection.
+    End,
+}

@@ -1,0 +1,187 @@
+//! A client connection's task: serves requests with hyper, parks while there are none.
+//!
+//! An idle keep-alive connection is most of what a proxy holds, and hyper's buffers and state are
+//! most of what it costs. So an idle connection gives them back and keeps its socket; new ones are
+//! made when bytes come. Parking is only safe between two requests: the response has ended and left the
+//! buffers, the request was read to its end, and nothing of a next one was read. Whoever is busy pays
+//! nothing for it, no timer and no system call: the worker's ticker finds the idle ones.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt as _;
+
+use super::{
+    client::{Client, Order, Peek, Phase},
+    forward,
+    io::ClientIo,
+};
+
+/// How a span of hyper ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Nothing is under way; hyper's state is gone.
+    Idle,
+    /// The connection is complete: close it.
+    Done,
+    /// It broke, or the client went away: drop it.
+    Broken,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn run(client: Rc<Client>) {
+    let end = loop {
+        match serve(&client).await {
+            End::Idle => {}
+            end => break end,
+        }
+        if !parked(&client).await {
+            break End::Broken;
+        }
+    };
+    match end {
+        End::Done => linger(&client).await,
+        // to a client of HTTP/1.0 an orderly close would look like the response's end
+        End::Broken if client.flags.ancient.get() && !client.flags.response_done.get() => {
+            let _ = client.stream.borrow().set_zero_linger();
+        }
+        _ => {}
+    }
+}
+
+/// Runs hyper until the connection ends or may be parked.
+async fn serve(client: &Rc<Client>) -> End {
+    let io = TokioIo::new(ClientIo(client.clone()));
+    let service = service_fn({
+        let client = client.clone();
+        move |request: Request<Incoming>| forward::handle(client.clone(), request)
+    });
+    // boxed, so that a parked connection's task is small
+    let mut connection = Box::new(client.worker.server.serve_connection(io, service));
+    let mut watch = Watch::default();
+    let end = poll_fn(|cx| {
+        client.set_waker(cx);
+        if client.order() == Order::Drain && !watch.draining && client.phase() == Phase::Busy {
+            watch.draining = true;
+            Pin::new(&mut *connection).graceful_shutdown();
+        }
+        match Pin::new(&mut *connection).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(End::Done),
+            Poll::Ready(Err(_)) => Poll::Ready(End::Broken),
+            Poll::Pending => watch.after_poll(client, cx),
+        }
+    })
+    .await;
+    if end == End::Idle {
+        let left = connection.into_parts().read_buf;
+        // a pipelined request, or a part of one: it has to be read again
+        *client.read_again.borrow_mut() = left;
+    }
+    end
+}
+
+/// What to look at whenever hyper has nothing to do.
+#[derive(Debug, Default)]
+struct Watch {
+    draining: bool,
+    /// The client has sent more than the request being served; hyper reads it afterwards.
+    pipelined: bool,
+}
+
+impl Watch {
+    fn after_poll(&mut self, client: &Client, cx: &mut Context<'_>) -> Poll<End> {
+        if client.exchange_is_over() {
+            client.await_request();
+            self.pipelined = false;
+        }
+        match (client.order(), client.phase()) {
+            (Order::Close, _) => Poll::Ready(End::Broken),
+            (Order::Park, Phase::Idle) => {
+                client.forget_parking();
+                Poll::Ready(End::Idle)
+            }
+            (Order::Park, _) => {
+                client.forget_parking();
+                Poll::Pending
+            }
+            (Order::Drain, Phase::Idle | Phase::Fresh)
+                if client.worker.connections.last_call_is_over(client) =>
+            {
+                match client.poll_peek(cx) {
+                    Poll::Ready(Peek::Bytes) => Poll::Pending,
+                    _ => Poll::Ready(End::Done),
+                }
+            }
+            (_, Phase::Busy) => self.hang_up(client, cx),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Whether the client left while its request is being served. hyper is told not to look (it would
+    /// take a new buffer for every request), so this does, once hyper has read all of the request.
+    fn hang_up(&mut self, client: &Client, cx: &mut Context<'_>) -> Poll<End> {
+        if self.pipelined || !client.flags.request_done.get() {
+            return Poll::Pending;
+        }
+        match client.poll_peek(cx) {
+            Poll::Ready(Peek::End) => Poll::Ready(End::Broken),
+            Poll::Ready(Peek::Bytes) => {
+                self.pipelined = true;
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Waits with nothing but the socket. False: the connection has ended.
+async fn parked(client: &Client) -> bool {
+    client.set_parked(true);
+    client.worker.metrics.parked.inc();
+    let goes_on = poll_fn(|cx| {
+        client.set_waker(cx);
+        client.forget_parking();
+        let peek = client.poll_peek(cx);
+        match (client.order(), peek) {
+            (Order::Close, _) | (_, Poll::Ready(Peek::End)) | (Order::Drain, Poll::Pending) => {
+                Poll::Ready(false)
+            }
+            (_, Poll::Ready(Peek::Bytes)) => Poll::Ready(true),
+            (_, Poll::Pending) => Poll::Pending,
+        }
+    })
+    .await;
+    client.worker.metrics.parked.dec();
+    client.set_parked(false);
+    goes_on
+}
+
+/// After an orderly end: a client that is still sending a body that nobody wants would have its answer
+/// destroyed by a reset, so what it sends is read and thrown away for a moment.
+async fn linger(client: &Rc<Client>) {
+    const MOMENT: Duration = Duration::from_secs(1);
+    const MOST: usize = 1 << 20;
+    if client.phase() != Phase::Busy || client.flags.request_done.get() {
+        return;
+    }
+    let mut io = ClientIo(client.clone());
+    let _ = tokio::time::timeout(MOMENT, async {
+        let mut sink = vec![0; 16 << 10];
+        let mut read = 0;
+        while read < MOST {
+            match io.read(&mut sink).await {
+                Ok(0) | Err(_) => break,
+                Ok(n) => read += n,
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,112 @@
+//! All client connections of a worker, so that overdue and idle ones are found without a timer each.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use hashbrown::HashMap;
+
+use super::{
+    client::{Client, Order, Phase},
+    clock::{Clock, Ticks},
+};
+use crate::{limits::Limits, metrics::CloseReason};
+
+/// The connections, and after how many ticks each phase is overdue.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    clients: RefCell<HashMap<u64, Rc<Client>>>,
+    head: Ticks,
+    body: Ticks,
+    write: Ticks,
+    idle: Ticks,
+    park: Ticks,
+    /// While draining, for a request to come.
+    last_call: Ticks,
+}
+
+/// While draining, how long a connection without a request stays. A client that is about to send its next one
+/// has it answered, and is told in the answer that the connection ends.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+impl Registry {
+    pub(crate) fn new(clock: &Clock, limits: &Limits) -> Self {
+        Self {
+            clients: RefCell::default(),
+            head: clock.ticks(limits.head_timeout),
+            body: clock.ticks(limits.body_timeout),
+            write: clock.ticks(limits.write_timeout),
+            idle: clock.ticks(limits.idle_timeout),
+            park: clock.ticks(limits.park_after),
+            last_call: clock.ticks(LAST_CALL),
+        }
+    }
+
+    pub(super) fn insert(&self, id: u64, client: Rc<Client>) {
+        client.worker.metrics.open.inc();
+        self.clients.borrow_mut().insert(id, client);
+    }
+
+    pub(super) fn remove(&self, id: u64) {
+        if let Some(client) = self.clients.borrow_mut().remove(&id) {
+            client.worker.metrics.open.dec();
+        }
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&self) {
+        self.clients.borrow_mut().clear();
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.borrow().len()
+    }
+
+    /// Gives an order to all.
+    pub(crate) fn tell_all(&self, order: Order) {
+        for client in self.clients.borrow().values() {
+            client.tell(order);
+        }
+    }
+
+    /// Closes what is overdue, parks what is idle.
+    pub(crate) fn sweep(&self) {
+        for client in self.clients.borrow().values() {
+            match self.overdue(client) {
+                Some(reason) => {
+                    client.worker.metrics.closed[reason as usize].inc();
+                    client.tell(Order::Close);
+                }
+                None => self.nudge(client),
+            }
+        }
+    }
+
+    fn overdue(&self, client: &Client) -> Option<CloseReason> {
+        let passed = |ticks| client.worker.clock.passed(client.since(), ticks);
+        let flags = &client.flags;
+        match client.phase() {
+            Phase::Fresh | Phase::Head => passed(self.head).then_some(CloseReason::HeadTimeout),
+            Phase::Idle | Phase::Parked => passed(self.idle).then_some(CloseReason::Idle),
+            Phase::Busy if flags.write_blocked.get() && passed(self.write) => Some(CloseReason::WriteTimeout),
+            Phase::Busy if !flags.request_done.get() && flags.read_blocked.get() && passed(self.body) => {
+                Some(CloseReason::BodyTimeout)
+            }
+            Phase::Busy => None,
+        }
+    }
+
+    /// Whether a draining connection without a request has stayed long enough.
+    pub(super) fn last_call_is_over(&self, client: &Client) -> bool {
+        client.worker.clock.passed(client.since(), self.last_call)
+    }
+
+    fn nudge(&self, client: &Client) {
+        match client.phase() {
+            Phase::Idle | Phase::Fresh if client.order() == Order::Drain => client.wake(),
+            Phase::Idle if client.worker.clock.passed(client.since(), self.park) => client.tell(Order::Park),
+            // the request's body may have ended after the response, which wakes nobody
+            Phase::Busy if client.exchange_is_over() => client.wake(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Sending a copy.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use http::Version;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::{
+    task::spawn_local,
+    time::{Instant, timeout_at},
+};
+
+use super::{Kept, shadow::Head};
+use crate::{
+    balance::{CopyPick, Target},
+    error::Failure,
+    http::{RequestBody, remove_framing},
+    metrics::{MirrorDrop, MirrorLabels, class},
+    state::Held as Snapshot,
+    upstream::{Origin, Sent, send},
+    worker::Worker,
+};
+
+/// What all copies of one request share.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) worker: Rc<Worker>,
+    pub(super) snapshot: Rc<Snapshot>,
+    /// Until main answered.
+    pub(super) main: Duration,
+    /// How many more copies there may be.
+    pub(super) left: Cell<u32>,
+}
+
+/// Starts copies, each in a task of its own, as far as limits allow. `body`: what was kept of it (none
+/// was sent), or why it was not.
+pub(super) fn start(
+    request: &Rc<Request>,
+    copies: Vec<CopyPick>,
+    head: &Head,
+    body: &Result<Option<Kept>, MirrorDrop>,
+) {
+    for copy in copies {
+        let target = request.snapshot.forest().target(copy.target);
+        match admit(request, target, body) {
+            Ok((body, slot)) => {
+                let (request, head) = (request.clone(), head.clone());
+                spawn_local(async move {
+                    run(&request, copy, head, body).await;
+                    drop(slot);
+                });
+            }
+            Err(reason) => request.worker.metrics.mirror_dropped[reason as usize].inc(),
+        }
+    }
+}
+
+/// What a copy's body is.
+#[derive(Debug)]
+enum CopyBody {
+    /// As much as the original's: nothing.
+    Bodyless,
+    Kept(Kept),
+    /// The original has one, the copy does not.
+    Removed,
+}
+
+fn admit(
+    request: &Rc<Request>,
+    target: &Target,
+    body: &Result<Option<Kept>, MirrorDrop>,
+) -> Result<(CopyBody, Slot), MirrorDrop> {
+    let most = target.mirror.max_body_size.unwrap_or(u64::MAX);
+    let body = match body {
+        _ if !target.mirror.mirror_body => CopyBody::Removed,
+        Ok(None) => CopyBody::Bodyless,
+        Ok(Some(kept)) if kept.len() <= most => CopyBody::Kept(kept.clone()),
+        Ok(Some(_)) => return Err(MirrorDrop::BodySize),
+        Err(reason) => return Err(*reason),
+    };
+    let left = request.left.get().checked_sub(1).ok_or(MirrorDrop::Fanout)?;
+    request.left.set(left);
+    let slot = Slot::take(&request.worker).ok_or(MirrorDrop::Copies)?;
+    Ok((body, slot))
+}
+
+/// One of the copies that may be under way.
+#[derive(Debug)]
+struct Slot(Rc<Worker>);
+
+impl Slot {
+    fn take(worker: &Rc<Worker>) -> Option<Self> {
+        let taken = worker.process.mirror_copies.take(1);
+        taken.then(|| {
+            worker.copies.set(worker.copies.get() + 1);
+            Self(worker.clone())
+        })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.copies.set(self.0.copies.get() - 1);
+        self.0.process.mirror_copies.give(1);
+    }
+}
+
+async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) {
+    let worker = &request.worker;
+    let limits = &worker.process.limits;
+    let target = request.snapshot.forest().target(copy.target);
+    let started = Instant::now();
+    let deadline = started + limits.mirror_timeout;
+    let sent = timeout_at(deadline, send_copy(request, target, copy.n, head, body)).await;
+    let sent = sent.unwrap_or(Err(Failure::ResponseTimeout));
+    let labels = MirrorLabels {
+        mirror: target.mirror.label.clone(),
+        target: target.label.clone(),
+    };
+    worker.metrics.count_mirrored(labels, |mirrored| match &sent {
+        Ok(Sent { response, .. }) => {
+            mirrored.responses[class(response.status().as_u16())] += 1;
+            mirrored.copy += started.elapsed();
+            mirrored.main += request.main;
+        }
+        Err(_) => mirrored.failed += 1,
+    });
+    if let Ok(Sent { response, lease }) = sent {
+        let discarding = discard(response.into_body(), limits.mirror_max_response_bytes);
+        if timeout_at(deadline, discarding).await.unwrap_or(false) {
+            lease.release();
+        }
+    }
+}
+
+/// Sends a copy to one of its target's endpoints, and starts the copies that mirrors on its way make of it.
+async fn send_copy(
+    request: &Rc<Request>,
+    target: &Target,
+    n: u64,
+    mut head: Head,
+    body: CopyBody,
+) -> Result<Sent, Failure> {
+    let mut copies = Vec::new();
+    let pick = request
+        .snapshot
+        .forest()
+        .pick(target.node, n, |copy| copies.push(copy));
+    if matches!(body, CopyBody::Removed) {
+        remove_framing(&mut head.headers);
+    }
+    let kept = match body {
+        CopyBody::Kept(kept) => Some(kept),
+        CopyBody::Bodyless | CopyBody::Removed => None,
+    };
+    // what mirrors below this one copy: a request like this copy
+    let below = (!copies.is_empty()).then(|| (head.clone(), kept.clone()));
+    let mut outgoing = http::Request::new(kept.map_or(RequestBody::Empty, RequestBody::Kept));
+    *outgoing.method_mut() = head.method;
+    *outgoing.uri_mut() = head.uri;
+    *outgoing.headers_mut() = head.headers;
+    *outgoing.version_mut() = Version::HTTP_11;
+    let leaf = request.snapshot.leaf(pick.leaf);
+    let sent = send(&request.worker, leaf, pick.turn, outgoing, Origin::Copy).await;
+    if let Some((head, kept)) = below {
+        start(request, copies, &head, &Ok(kept));
+    }
+    sent
+}
+
+/// Reads a response that nobody wants, so that its connection can be used again. False: it is not worth it.
+async fn discard(mut body: Incoming, most: u64) -> bool {
+    let mut read = 0;
+    loop {
+        match body.frame().await {
+            None => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(frame)) => read += frame.data_ref().map_or(0, |data| data.len() as u64),
+        }
+        if read > most {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What all threads of one proxy share: its settings, and the counts behind limits that mean all of them.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
+
+use http::HeaderValue;
+
+use crate::limits::Limits;
+
+/// What all threads of one proxy share.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) limits: Limits,
+    /// How many threads serve.
+    pub(crate) workers: usize,
+    pub(crate) entry_points: Box<[EntryPoint]>,
+    /// `X-Forwarded-Server`.
+    pub(crate) hostname: HeaderValue,
+    /// Where all clocks start.
+    pub(crate) start: Instant,
+    /// Client connections.
+    pub(crate) connections: AtomicUsize,
+    /// Mirrored copies under way.
+    pub(crate) mirror_copies: Budget,
+    /// Bytes held for them.
+    pub(crate) mirror_bytes: Budget,
+}
+
+/// An entry point as requests need it.
+#[derive(Debug)]
+pub(crate) struct EntryPoint {
+    pub(crate) name: String,
+    /// The port that clients use.
+    pub(crate) public_port: HeaderValue,
+}
+
+/// A number that may be taken from up to a limit.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            used: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes some, unless that would exceed the limit.
+    pub(crate) fn take(&self, amount: usize) -> bool {
+        let taken = |used: usize| used.checked_add(amount).filter(|used| *used <= self.limit);
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken)
+            .is_ok()
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn give(&self, amount: usize) {
+        self.used.fetch_sub(amount, Ordering::Relaxed);
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+}
+
+/// This host's name, as the kernel has it.
+pub(crate) fn hostname() -> HeaderValue {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    HeaderValue::try_from(name.trim())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| {
+            // only where there is no such file
+            HeaderValue::from_static("weir-proxy")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_never_gives_more_than_it_has() {
+        let budget = Budget::new(10);
+        assert!(budget.take(7));
+        assert!(!budget.take(4) && !budget.take(usize::MAX));
+        assert!(budget.take(3));
+        budget.give(10);
+        assert_eq!(budget.used(), 0);
+    }
+}

@@ -1,0 +1,179 @@
+//! One thread of the data path: its runtime, its listeners, and what its tasks share.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::TcpListener,
+    rc::Rc,
+    sync::Arc,
+};
+
+use hyper::server::conn::http1;
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    task::spawn_local,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    drain::{Drain, Stage},
+    http::{Clock, Order, Registry, accept},
+    limits::Limits,
+    metrics::Shard,
+    process::Process,
+    state::{Current, Held, Reader},
+    upstream::Upstreams,
+};
+
+/// What the tasks of one thread share. Nothing here is locked.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// What all workers share.
+    pub(crate) process: Arc<Process>,
+    pub(crate) clock: Clock,
+    pub(crate) connections: Registry,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) snapshots: RefCell<Reader>,
+    pub(crate) metrics: Arc<Shard>,
+    /// How hyper serves.
+    pub(crate) server: http1::Builder,
+    /// Mirrored copies under way.
+    pub(crate) copies: Cell<usize>,
+    draining: Cell<bool>,
+    next_id: Cell<u64>,
+}
+
+/// What a worker is made from.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Among the workers.
+    pub(crate) index: usize,
+    pub(crate) process: Arc<Process>,
+    pub(crate) metrics: Arc<Shard>,
+    pub(crate) current: Arc<Current>,
+    /// A listening socket for each entry point, in their order.
+    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) drain: Drain,
+}
+
+/// What the heartbeat of a worker shows that has ended.
+pub(crate) const FINISHED: u64 = u64::MAX;
+
+impl Plan {
+    /// Serves on this thread until all is drained.
+    pub(crate) fn run(self) -> io::Result<()> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        let Self {
+            index,
+            process,
+            metrics,
+            current,
+            listeners,
+            mut drain,
+        } = self;
+        let worker = Rc::new(Worker::new(index, process, metrics, &current));
+        let mut accepting = Vec::new();
+        for (entry_point, listener) in listeners.into_iter().enumerate() {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let task = accept::run(worker.clone(), entry_point, listener, drain.clone());
+            accepting.push(spawn_local(task));
+        }
+        spawn_local(tick(worker.clone()));
+        drain.reached(Stage::Draining).await;
+        worker.draining.set(true);
+        for task in accepting {
+            // its only way to fail is a panic, of which the panic hook has told
+            let _ = task.await;
+        }
+        worker.connections.tell_all(Order::Drain);
+        tokio::select! {
+            () = worker.finished() => {}
+            () = drain.reached(Stage::Over) => {}
+        }
+        // connections know their worker, so what is left of them would keep it and itself alive
+        worker.connections.clear();
+        worker.metrics.heartbeat.set(FINISHED);
+        Ok(())
+    }
+}
+
+impl Worker {
+    fn new(index: usize, process: Arc<Process>, metrics: Arc<Shard>, current: &Current) -> Self {
+        let limits = &process.limits;
+        let clock = Clock::new(process.start, limits.tick());
+        Self {
+            connections: Registry::new(&clock, limits),
+            upstreams: Upstreams::new(limits, process.workers, index),
+            snapshots: RefCell::new(current.reader()),
+            server: server(limits),
+            clock,
+            metrics,
+            process,
+            copies: Cell::default(),
+            draining: Cell::default(),
+            next_id: Cell::default(),
+        }
+    }
+
+    /// No new connections come, and those that are there end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// A number that this worker has not given before.
+    pub(crate) fn new_id(&self) -> u64 {
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
+        id
+    }
+
+    /// The snapshot of now.
+    pub(crate) fn snapshot(&self) -> Rc<Held> {
+        self.snapshots.borrow_mut().load().clone()
+    }
+
+    /// Waits until no connection and no copy is left.
+    async fn finished(&self) {
+        let mut ticks = interval(self.clock.tick().min(std::time::Duration::from_millis(20)));
+        while self.connections.len() > 0 || self.copies.get() > 0 {
+            ticks.tick().await;
+        }
+    }
+}
+
+fn server(limits: &Limits) -> http1::Builder {
+    let mut server = http1::Builder::new();
+    server
+        // the worker's ticker times heads, and connections look for clients that left
+        .header_read_timeout(None)
+        .half_close(true)
+        .max_buf_size(limits.max_header_bytes.max(64 << 10))
+        .max_header_size(limits.max_header_bytes);
+    server
+}
+
+/// Everything of a worker that is due to the passing of time.
+async fn tick(worker: Rc<Worker>) {
+    let mut ticks = interval(worker.clock.tick());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = worker.snapshot();
+    loop {
+        ticks.tick().await;
+        worker.clock.advance();
+        worker.metrics.heartbeat.set(worker.clock.millis());
+        worker.connections.sweep();
+        worker.upstreams.sweep(&worker.clock, &worker.metrics);
+        // also lets go of an old snapshot when no request comes
+        let now = worker.snapshot();
+        if !Rc::ptr_eq(&seen, &now) {
+            worker.upstreams.keep_only(&now, &worker.metrics);
+            seen = now;
+        }
+    }
+}

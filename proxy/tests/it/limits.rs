@@ -1,0 +1,160 @@
+//! Nobody can make the proxy hold or wait for more than it is told to.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::{Backend, Documents, Fixture, RawBackend};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn a_head_that_does_not_come_to_its_end_is_cut_off() {
+    let backend = Backend::named("ok").await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.head_timeout = SHORT
+    })
+    .await;
+    for start in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\n"] {
+        let mut client = fixture.client().await;
+        client.send(start).await;
+        assert!(client.is_closed().await, "{start}");
+    }
+    // dripping does not help
+    let mut client = fixture.client().await;
+    client.send("GET / HTTP/1.1\r\nX: ").await;
+    while client.stream.write_all(b"x").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    fixture
+        .metric_becomes("weir_connections_closed_total{reason=\"head_timeout\"}", 4.0)
+        .await;
+    // nor does it matter for who has sent a request before
+    let mut client = fixture.client().await;
+    assert_eq!(client.get("/").await.text(), "ok");
+    client.send("GET").await;
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn an_unused_connection_is_closed_in_time_parked_or_not() {
+    let backend = Backend::named("ok").await;
+    for park_after in [Duration::from_millis(20), Duration::from_mins(1)] {
+        let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+            options.limits.idle_timeout = Duration::from_millis(300);
+            options.limits.park_after = park_after;
+        })
+        .await;
+        let mut client = fixture.client().await;
+        client.get("/").await;
+        assert!(client.is_closed().await);
+        fixture
+            .metric_becomes("weir_connections_closed_total{reason=\"idle\"}", 1.0)
+            .await;
+        fixture.metric_becomes("weir_connections", 0.0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_silent_client_inside_its_body_is_cut_off() {
+    let backend = Backend::named("ok").await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.body_timeout = SHORT
+    })
+    .await;
+    let mut client = fixture.client().await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart")
+        .await;
+    assert!(client.try_response(true).await.is_none());
+    fixture
+        .metric_becomes("weir_connections_closed_total{reason=\"body_timeout\"}", 1.0)
+        .await;
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn a_slow_upstream_is_not_taken_for_a_silent_client() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        tokio::time::sleep(SHORT * 5).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .await;
+        let _ = stream.read(&mut [0; 4096]).await;
+    })
+    .await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.body_timeout = SHORT;
+        options.limits.write_timeout = SHORT;
+        options.limits.head_timeout = SHORT;
+        options.limits.idle_timeout = SHORT;
+    })
+    .await;
+    assert_eq!(fixture.client().await.post("/", b"body").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_off() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            .await;
+        while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+    })
+    .await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.write_timeout = SHORT
+    })
+    .await;
+    let mut client = fixture.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    fixture
+        .metric_becomes("weir_connections_closed_total{reason=\"write_timeout\"}", 1.0)
+        .await;
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_431() {
+    let backend = Backend::named("ok").await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.max_header_bytes = 8_192
+    })
+    .await;
+    let large = |size| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nX-Large: {}\r\n\r\n",
+            "x".repeat(size)
+        )
+    };
+    assert_eq!(fixture.client().await.ask(large(7_000)).await.status, 200);
+    assert_eq!(fixture.client().await.ask(large(9_000)).await.status, 431);
+    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(101));
+    assert_eq!(fixture.client().await.ask(many).await.status, 431);
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait_for_their_turn() {
+    let backend = Backend::named("ok").await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.threads = 1;
+        options.limits.max_connections = 2;
+    })
+    .await;
+    let mut clients = Vec::new();
+    // one more than the limit may have been taken already
+    for _ in 0..3 {
+        let mut client = fixture.client().await;
+        client.get("/").await;
+        clients.push(client);
+    }
+    let mut waiting = fixture.client().await;
+    waiting.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    fixture.metric_becomes("weir_connections", 3.0).await;
+    clients.pop();
+    clients.pop();
+    assert_eq!(waiting.response().await.text(), "ok");
+    assert!(fixture.metric("weir_accept_pauses_total{reason=\"limit\"}").await > 0.5);
+}

@@ -1,0 +1,15 @@
+//! The whole proxy, in process, on ports that the system chooses. One file for each thing that users see.
+
+mod admin;
+mod drain;
+mod errors;
+mod forward;
+mod headers;
+mod keepalive;
+mod limits;
+mod mirror;
+mod mirror_isolation;
+mod reload;
+mod retry;
+mod support;
+mod weighted;

@@ -1,0 +1,207 @@
+//! What is sent again, and what is not.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+use weir_model::duration::GoDuration;
+
+use crate::support::{Backend, Documents, Fixture, RawBackend, until};
+
+const STALE: &str = "weir_retries_total{reason=\"stale\"}";
+const CONNECT: &str = "weir_retries_total{reason=\"connect\"}";
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_is_passed_over() {
+    let backend = Backend::named("alive").await;
+    let dead = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let documents = Documents::default()
+        .service("main", &[dead, backend.address])
+        .route("/", "main");
+    let fixture = Fixture::start(&documents).await;
+    let mut client = fixture.client().await;
+    for _ in 0..50 {
+        assert_eq!(client.post("/", b"also with a body").await.text(), "alive");
+    }
+    assert!(fixture.metric(CONNECT).await >= 1.0);
+    assert!(
+        fixture.metric(CONNECT).await < 20.0,
+        "it is left out after it failed"
+    );
+}
+
+#[tokio::test]
+async fn when_all_refuse_the_request_fails_after_a_few() {
+    let mut dead = Vec::new();
+    for _ in 0..10 {
+        dead.push(
+            TcpListener::bind("127.0.0.1:0")
+                .await
+                .unwrap()
+                .local_addr()
+                .unwrap(),
+        );
+    }
+    let fixture = Fixture::start(&Documents::default().service("main", &dead).route("/", "main")).await;
+    assert_eq!(fixture.get("/").await.status, 502);
+    fixture.metric_becomes(CONNECT, 3.0).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_the_dial_is_given_up_soon() {
+    // a full accept queue: the kernel drops what else wants to connect
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into())
+        .unwrap();
+    full.listen(1).unwrap();
+    let address = full.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+    {
+        waiting.push(stream);
+    }
+    let backend = Backend::named("alive").await;
+    let documents = Documents::default()
+        .service("main", &[address, backend.address])
+        .route("/", "main");
+    let fixture = Fixture::start(&documents).await;
+    assert_eq!(fixture.get("/").await.text(), "alive");
+    // alone, it gets its transport's whole time
+    let documents = Documents::one(address).transport("main", |transport| {
+        transport.dial_timeout = GoDuration::from_millis(50)
+    });
+    let fixture = Fixture::start(&documents).await;
+    assert_eq!(fixture.get("/").await.status, 504);
+}
+
+/// A backend that closes each connection when the next request comes on it, having answered one; it
+/// counts the requests that it answered.
+async fn forgetful(answered: Arc<AtomicUsize>) -> RawBackend {
+    RawBackend::start(move |mut stream| {
+        let answered = answered.clone();
+        async move {
+            let mut buffer = [0; 4096];
+            if let Ok(1..) = stream.read(&mut buffer).await {
+                answered.fetch_add(1, Ordering::Relaxed);
+                let _ = stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                    .await;
+                let _ = stream.read(&mut buffer).await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_in_the_pool_costs_no_request() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let backend = forgetful(answered.clone()).await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/").await.text(), "ok");
+    }
+    assert_eq!(answered.load(Ordering::Relaxed), 20);
+    fixture.metric_becomes(STALE, 19.0).await;
+}
+
+#[tokio::test]
+async fn what_might_act_twice_is_not_sent_twice() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let backend = forgetful(answered.clone()).await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    assert_eq!(client.get("/").await.text(), "ok");
+    let response = client.post("/", b"an order").await;
+    assert_eq!((response.status, response.text()), (502, "Bad Gateway"));
+    assert_eq!(answered.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_fresh_connection_that_ends_is_not_tried_again() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    assert_eq!(fixture.get("/").await.status, 502);
+    fixture
+        .metric_becomes("weir_upstream_connections_made_total", 1.0)
+        .await;
+}
+
+#[tokio::test]
+async fn a_connection_is_forgotten_when_the_upstream_closes_it() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .await;
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    assert_eq!(fixture.get("/").await.text(), "ok");
+    until("the pool to be empty", async || {
+        fixture.metric("weir_upstream_connections").await < 0.5
+            && fixture.metric("weir_upstream_connections_idle").await < 0.5
+    })
+    .await;
+    assert_eq!(fixture.client().await.post("/", b"x").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn an_unread_response_ends_its_upstream_connection() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+            .await;
+        while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(client.stream.read(&mut [0; 100]).await.unwrap() > 0);
+    drop(client);
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn unused_connections_are_closed_in_time_and_bounded() {
+    let backend = Backend::named("ok").await;
+    let documents = Documents::one(backend.address).transport("main", |transport| {
+        transport.max_idle_conns_per_host = Some(1);
+        transport.idle_conn_timeout = GoDuration::from_millis(300);
+    });
+    let fixture = Fixture::with(&documents, |options| {
+        options.threads = 1;
+        options.limits.park_after = Duration::from_millis(40);
+    })
+    .await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let mut client = fixture.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        clients.push(client);
+    }
+    for client in &mut clients {
+        assert_eq!(client.response().await.text(), "ok");
+    }
+    assert!(fixture.metric("weir_upstream_connections_idle").await < 1.5);
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}

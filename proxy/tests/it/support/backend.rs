@@ -1,0 +1,152 @@
+//! Small servers behind the proxy.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub method: String,
+    pub target: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// A server that answers every request by a function and remembers it.
+pub struct Backend {
+    pub address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    connections: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+/// A plain answer.
+pub fn answer(text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    Response::new(Full::new(text.into()))
+}
+
+impl Backend {
+    /// Answers with its name.
+    pub async fn named(name: &'static str) -> Self {
+        Self::start(move |_| answer(name)).await
+    }
+
+    /// Answers by a function.
+    pub async fn start(respond: impl Fn(&Received) -> Response<Full<Bytes>> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let respond = Arc::new(respond);
+        let task = tokio::spawn({
+            let (received, connections) = (received.clone(), connections.clone());
+            async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    connections.fetch_add(1, Ordering::Relaxed);
+                    let (received, respond) = (received.clone(), respond.clone());
+                    let service = service_fn(move |request: Request<Incoming>| {
+                        let (received, respond) = (received.clone(), respond.clone());
+                        async move {
+                            let request = remember(request).await;
+                            let response = request.as_ref().map_or_else(|| answer("cut off"), |r| respond(r));
+                            received.lock().unwrap().extend(request);
+                            Ok::<_, Infallible>(response)
+                        }
+                    });
+                    tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                }
+            }
+        });
+        Self {
+            address,
+            received,
+            connections,
+            task,
+        }
+    }
+
+    /// What has arrived so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// How many requests have arrived.
+    pub fn count(&self) -> usize {
+        self.received.lock().unwrap().len()
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+async fn remember(request: Request<Incoming>) -> Option<Received> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.ok()?.to_bytes();
+    let (method, target) = (parts.method.to_string(), parts.uri.to_string());
+    Some(Received {
+        method,
+        target,
+        headers: parts.headers,
+        body,
+    })
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A server that does with each connection what a function says.
+pub struct RawBackend {
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl RawBackend {
+    pub async fn start<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream));
+            }
+        });
+        Self { address, task }
+    }
+}
+
+impl Drop for RawBackend {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

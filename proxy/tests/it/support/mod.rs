@@ -1,0 +1,11 @@
+//! What the tests are written with.
+
+mod backend;
+mod client;
+mod documents;
+mod fixture;
+
+pub use backend::{Backend, RawBackend, Received, answer};
+pub use client::{Client, Response, get};
+pub use documents::Documents;
+pub use fixture::{Fixture, until};
