@@ -4,6 +4,9 @@ use std::fmt;
 
 use weir_model::document::{Config, Endpoints, Secrets, text::Document};
 
+/// What names of packed files end in.
+pub(super) const PACKED: &str = ".gz";
+
 /// A document's file: `config`, `endpoints`, `endpoints-0`, `secrets-12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName {
@@ -38,9 +41,9 @@ impl Kind {
 }
 
 impl FileName {
-    /// The document in a file of this name; none when it is some other file.
+    /// The document in a file of this name, packed (`.json.gz`) or not; none when it is some other file.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        let name = name.strip_suffix(".json")?;
+        let name = name.strip_suffix(PACKED).unwrap_or(name).strip_suffix(".json")?;
         Kind::ALL
             .into_iter()
             .find_map(|kind| match name.strip_prefix(kind.stem())? {
@@ -98,6 +101,8 @@ mod tests {
             "endpoints-x.json",
             "endpoints0.json",
             "notes.json",
+            "config.gz",
+            "config.json.gz.gz",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");
         }

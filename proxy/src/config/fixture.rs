@@ -3,10 +3,12 @@
 use std::{
     cell::Cell,
     fs,
+    io::Write as _,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
+use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 use weir_model::document::text::{self, Digest, Document};
 
@@ -30,6 +32,17 @@ impl Dir {
 
     /// Replaces a plain file as a whole.
     pub(super) fn put(&self, name: &str, content: &str) {
+        self.put_bytes(name, content.as_bytes());
+    }
+
+    /// The same, gzipped.
+    pub(super) fn put_packed(&self, name: &str, content: &str) {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(content.as_bytes()).unwrap();
+        self.put_bytes(name, &packer.finish().unwrap());
+    }
+
+    fn put_bytes(&self, name: &str, content: &[u8]) {
         let temporary = self.path().join(format!(".{name}.tmp"));
         fs::write(&temporary, content).unwrap();
         fs::rename(temporary, self.path().join(name)).unwrap();

@@ -30,7 +30,7 @@ pub struct Options {
     pub dir: PathBuf,
     /// How long a config is held back when something that it names is not there yet.
     pub hold: Duration,
-    /// Bytes up to which a file is read.
+    /// Bytes up to which a file is read, unpacked.
     pub max_bytes: u64,
     /// How often to look at the directory when nothing seems to change there.
     pub poll: Duration,

@@ -8,12 +8,14 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read as _},
-    os::unix::fs::MetadataExt as _,
+    io::{self, Read},
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
-use super::{FileName, Reason};
+use flate2::read::GzDecoder;
+
+use super::{FileName, Reason, file_name::PACKED};
 
 /// kubelet's link to the present generation.
 const GENERATION_LINK: &str = "..data";
@@ -30,7 +32,7 @@ const DIGEST_LENGTH: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub(super) dir: PathBuf,
-    /// Bytes of a single file up to which it is read.
+    /// Bytes of a single file, unpacked, up to which it is read.
     pub(super) max_bytes: u64,
 }
 
@@ -79,15 +81,10 @@ impl Source {
         let path = self.dir.join(GENERATION_LINK);
         match fs::read_link(&path) {
             Ok(target) => Ok(Some(target)),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::InvalidInput
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(Reason::unreadable(&path, error)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidInput => Ok(None),
+                _ => Err(Reason::unreadable(&path, error)),
+            },
         }
     }
 
@@ -104,15 +101,21 @@ impl Source {
             let Some(name) = entry.file_name().to_str().and_then(FileName::parse) else {
                 continue;
             };
-            if generation.len() == MOST_FILES {
+            let path = entry.path();
+            let document = self.read_file(&path, |version| known(name, version));
+            let document = document.map_err(|error| Reason::unreadable(&path, error))?;
+            if generation.insert(name, document).is_some() {
+                return Err(Reason::unreadable(
+                    &path,
+                    "is there packed and as it is, and one of them is old",
+                ));
+            }
+            if generation.len() > MOST_FILES {
                 return Err(Reason::unreadable(
                     &dir,
                     format_args!("holds more than {MOST_FILES} documents"),
                 ));
             }
-            let path = entry.path();
-            let document = self.read_file(&path, |version| known(name, version));
-            generation.insert(name, document.map_err(|error| Reason::unreadable(&path, error))?);
         }
         Ok(generation)
     }
@@ -123,7 +126,7 @@ impl Source {
         if !fs::metadata(path)?.is_file() {
             return Err(other("is no file".to_owned()));
         }
-        let mut file = File::open(path)?;
+        let file = File::open(path)?;
         let meta = file.metadata()?;
         let stamp = (
             meta.dev(),
@@ -132,8 +135,15 @@ impl Source {
             meta.mtime(),
             meta.mtime_nsec(),
         );
+        let packed = path.as_os_str().as_bytes().ends_with(PACKED.as_bytes());
+        let mut content: Box<dyn Read> = if packed {
+            Box::new(GzDecoder::new(file))
+        } else {
+            Box::new(file)
+        };
         let mut bytes = Vec::new();
-        file.by_ref()
+        content
+            .by_ref()
             .take((HEAD.len() + DIGEST_LENGTH) as u64)
             .read_to_end(&mut bytes)?;
         let version = Version {
@@ -144,7 +154,8 @@ impl Source {
             return Ok(Document { version, text: None });
         }
         // one more than allowed, to see whether there is more
-        file.take((self.max_bytes + 1).saturating_sub(bytes.len() as u64))
+        content
+            .take((self.max_bytes + 1).saturating_sub(bytes.len() as u64))
             .read_to_end(&mut bytes)?;
         if bytes.len() as u64 > self.max_bytes {
             return Err(other(format!("is larger than {} bytes", self.max_bytes)));
@@ -281,6 +292,24 @@ mod tests {
             max_bytes: 1,
         };
         assert!(problem(&gone).contains("gone: "));
+    }
+
+    #[test]
+    fn packed_files_are_unpacked_up_to_the_same_size() {
+        let dir = Dir::new();
+        dir.put_packed("config.json.gz", &sealed("1"));
+        assert_eq!(
+            texts(source(&dir).read(|_, _| false).unwrap()),
+            [("config".into(), Some(sealed("1")))]
+        );
+        let problem = || source(&dir).read(|_, _| false).unwrap_err().message;
+        dir.put("config.json", &sealed("1"));
+        assert!(problem().contains("is there packed and as it is"));
+        dir.remove("config.json");
+        dir.put_packed("config.json.gz", &"x".repeat(1_001));
+        assert!(problem().ends_with("config.json.gz: is larger than 1000 bytes"));
+        dir.put("config.json.gz", "not packed at all");
+        assert!(problem().contains("config.json.gz: "));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::state::{Registry, fixture::Fixture};
 /// So long that only a bug needs it.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So long that no test polls.
-const NEVER: Duration = Duration::from_secs(3_600);
+const NEVER: Duration = Duration::from_hours(1);
 
 /// A loader that runs until it is dropped.
 struct Running {
@@ -185,7 +185,7 @@ async fn one_bad_file_is_one_rejection_however_often_it_is_seen() {
     dir.put("config.json", "nonsense");
     let mut running = Running::new(Options::new(dir.path()));
     running.until(|status| status.rejections == 1).await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(running.status.borrow().rejections, 1);
     dir.remove("config.json");
     running.until(|status| status.rejections == 2).await;

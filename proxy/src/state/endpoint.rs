@@ -38,11 +38,13 @@ impl Endpoint {
     }
 
     /// A connection was made: the endpoint takes part again.
+    #[inline]
     pub fn record_success(&self) {
         self.hold_out.record_success();
     }
 
     /// Whether the endpoint is left out at `now`, on the clock of [`Endpoint::record_failure`].
+    #[inline]
     pub fn is_held_out(&self, now: u64) -> bool {
         self.hold_out.is_held(now)
     }

@@ -79,11 +79,13 @@ impl Snapshot {
     }
 
     /// Where requests are picked.
+    #[inline]
     pub fn forest(&self) -> &Forest {
         &self.forest
     }
 
     /// The leaf of a pick from [`Snapshot::forest`].
+    #[inline]
     pub fn leaf(&self, index: LeafIndex) -> &Arc<Leaf> {
         &self.leaves[index.0 as usize]
     }

@@ -31,6 +31,9 @@ impl HostPattern {
         if host.is_empty() {
             return Err(ArgumentError::Empty);
         }
+        if host.ends_with('.') {
+            return Err(ArgumentError::HostDots);
+        }
         Ok(Self(host.to_ascii_lowercase()))
     }
 
@@ -124,9 +127,10 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_empty_or_not_ascii_are_refused() {
+    fn names_that_are_empty_or_odd_are_refused() {
         assert_eq!(HostPattern::new(""), Err(ArgumentError::Empty));
         assert_eq!(HostPattern::new("."), Err(ArgumentError::Empty));
+        assert_eq!(HostPattern::new("a.."), Err(ArgumentError::HostDots));
         assert_eq!(
             HostPattern::new("bücher.example"),
             Err(ArgumentError::HostNotAscii)

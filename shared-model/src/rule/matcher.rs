@@ -71,6 +71,9 @@ pub enum ArgumentError {
     /// `Host` compares ASCII; other names arrive in their `xn--` form.
     #[error("a host must be ASCII")]
     HostNotAscii,
+    /// One dot after a host says nothing; what two would say is anyone's guess.
+    #[error("a host must not end with two dots")]
+    HostDots,
     /// `Path` and `PathPrefix` compare with paths, and those start with a slash.
     #[error("a path must start with `/`")]
     PathNotAbsolute,

@@ -4,6 +4,7 @@
 //! object enters a [`Snapshot`], not at each compile.
 
 mod core;
+mod fitting;
 mod snapshot;
 
 pub use self::{

@@ -13,7 +13,10 @@ use weir_model::{
     path::FieldPath,
 };
 
-use super::{EndpointSlice, Node, Service, Stored};
+use super::{
+    EndpointSlice, Node, Service, Stored,
+    fitting::{fitting_part, is_wrong},
+};
 use crate::compile::finding::{Kind, ObjectId};
 
 /// What is read of `metadata`.
@@ -25,8 +28,9 @@ pub struct Meta {
     pub generation: i64,
     /// `creationTimestamp`; empty offline.
     pub created: String,
-    /// The annotation `kubernetes.io/ingress.class`.
-    pub class_annotation: Option<String>,
+    /// The class of an IngressRoute: its field `ingressClassName`, else the annotation
+    /// `kubernetes.io/ingress.class`. Read even where the rest cannot be: what is another's stays so.
+    pub class: Option<String>,
 }
 
 /// An object of a custom resource. What does not fit its schema stands beside what was read.
@@ -36,7 +40,7 @@ pub struct Entry<T> {
     pub meta: Meta,
     /// What does not fit the schema.
     pub deviations: Vec<Deviation>,
-    /// The object's content; nothing if a type was wrong, which a deviation then says.
+    /// What fits its schema; nothing if that cannot be told, which a deviation then says.
     pub spec: Option<T>,
 }
 
@@ -45,7 +49,7 @@ pub struct Entry<T> {
 pub struct IngressRouteInput {
     /// All but the routes.
     pub head: IngressRouteSpec,
-    /// The routes; nothing where a type was wrong.
+    /// The routes; nothing where one cannot be read.
     pub routes: Vec<Option<Route>>,
 }
 
@@ -96,7 +100,9 @@ impl Snapshot {
         let metadata = object.get("metadata");
         let text = |key: &str| metadata.and_then(|m| m.get(key)).and_then(Value::as_str);
         let name = NamespacedName::new(
-            text("namespace").unwrap_or("default"),
+            text("namespace")
+                .filter(|name| !name.is_empty())
+                .unwrap_or("default"),
             text("name").unwrap_or_default(),
         );
         let id = ObjectId {
@@ -111,7 +117,9 @@ impl Snapshot {
                 self.traefik_services.insert(name, Arc::new(entry)).is_some()
             }
             Kind::IngressRoute => {
-                let entry = entry(ResourceKind::IngressRoute, object, ingress_route);
+                let entry = entry(ResourceKind::IngressRoute, object, |fitting| {
+                    ingress_route(object, fitting)
+                });
                 self.ingress_routes.insert(name, Arc::new(entry)).is_some()
             }
             Kind::ServersTransport => {
@@ -187,19 +195,29 @@ fn entry<T>(kind: ResourceKind, object: &Value, parse: impl FnOnce(&Value) -> Op
     let metadata = object.get("metadata");
     let field = |key: &str| metadata.and_then(|m| m.get(key));
     let text = |key: &str| field(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let class = [
+        "/spec/ingressClassName",
+        "/metadata/annotations/kubernetes.io~1ingress.class",
+    ];
     let meta = Meta {
         uid: text("uid"),
         generation: field("generation").and_then(Value::as_i64).unwrap_or_default(),
         created: text("creationTimestamp"),
-        class_annotation: field("annotations")
-            .and_then(|a| a.get("kubernetes.io/ingress.class"))
-            .and_then(Value::as_str)
+        class: class
+            .iter()
+            .filter_map(|path| object.pointer(path)?.as_str())
+            .find(|class| !class.is_empty())
             .map(str::to_owned),
     };
     let mut deviations = deviations(kind, object);
-    let spec = parse(object);
-    if spec.is_none() && !deviations.iter().any(is_error) {
-        // the walk and the types disagree: say at least that
+    let wrong = deviations.iter().any(is_wrong);
+    let spec = if wrong {
+        parse(&fitting_part(object, &deviations))
+    } else {
+        parse(object)
+    };
+    if spec.is_none() && !wrong {
+        // the walk and the types disagree, or the walk ended early: say at least that
         deviations.push(Deviation {
             path: FieldPath::root().key("spec"),
             kind: DeviationKind::WrongType {
@@ -216,27 +234,26 @@ fn entry<T>(kind: ResourceKind, object: &Value, parse: impl FnOnce(&Value) -> Op
     }
 }
 
-/// Whether it keeps the object, or its part, from being converted.
-fn is_error(deviation: &Deviation) -> bool {
-    match deviation.kind {
-        DeviationKind::WrongType { .. }
-        | DeviationKind::DuplicateField { .. }
-        | DeviationKind::MissingRequired { .. } => true,
-        DeviationKind::UnknownField { .. } | DeviationKind::NotInEnum { .. } => false,
+/// An IngressRoute out of the part of `object` that fits its schema; nothing when not even the number of
+/// routes is known.
+fn ingress_route(object: &Value, fitting: &Value) -> Option<IngressRouteInput> {
+    let whole = |path: &str| {
+        object
+            .pointer(path)
+            .is_none_or(|value| value.is_null() || fitting.pointer(path).is_some())
+    };
+    if !whole("/spec") || !whole("/spec/routes") {
+        return None;
     }
-}
-
-fn ingress_route(object: &Value) -> Option<IngressRouteInput> {
-    let routes = match object.pointer("/spec/routes") {
-        None | Some(Value::Null) => Vec::new(),
+    let spec = fitting.get("spec").and_then(Value::as_object);
+    let mut head = spec.cloned().unwrap_or_default();
+    let routes = match head.remove("routes") {
         Some(Value::Array(routes)) => routes
-            .iter()
+            .into_iter()
             .map(|route| Route::deserialize(route).ok())
             .collect(),
-        Some(_) => return None,
+        _ => Vec::new(),
     };
-    let mut spec = object.get("spec")?.as_object()?.clone();
-    spec.remove("routes");
-    let head = parse_ingress_route(&serde_json::json!({ "spec": spec })).ok()?;
+    let head = parse_ingress_route(&serde_json::json!({ "spec": head })).ok()?;
     Some(IngressRouteInput { head, routes })
 }

@@ -45,17 +45,22 @@ impl Sink<'_> {
             .port
             .filter(|p| *p != 0)
             .and_then(|port| self.port_number(&field.key("port"), port));
+        let headers = self.health_headers(&field.key("headers"), check.headers.as_ref());
+        let method = self.health_method(&field.key("method"), check.method.as_deref());
+        let mode = self.health_mode(&field.key("mode"), check.mode.as_deref());
+        let path = self.health_path(&field.key("path"), check.path.as_deref());
+        let status = self.health_status(&field.key("status"), check.status);
         Some(HealthCheck {
             follow_redirects: check.follow_redirects.unwrap_or(true),
-            headers: self.health_headers(&field.key("headers"), check.headers.as_ref()),
+            headers,
             hostname: check.hostname.clone().filter(|h| !h.is_empty()),
             interval: interval?,
-            method: self.health_method(&field.key("method"), check.method.as_deref()),
-            mode: self.health_mode(&field.key("mode"), check.mode.as_deref()),
-            path: self.health_path(&field.key("path"), check.path.as_deref()),
+            method,
+            mode,
+            path,
             port,
             scheme,
-            status: self.health_status(&field.key("status"), check.status),
+            status,
             timeout: timeout?,
             unhealthy_interval: unhealthy_interval?,
         })

@@ -8,12 +8,12 @@ use weir_model::{
     document::{RouteId, SourceKind},
     entry_point::EntryPoint,
     hex::hex,
-    name::{NamespacedName, traefik_name},
+    name::{NamespacedName, check_name, traefik_name},
     path::FieldPath,
     rule::Matcher,
 };
 
-use super::{Sink, spec, traefik_service::source, value::one_of};
+use super::{Sink, drop_consequences, spec, traefik_service::source, value::one_of};
 use crate::compile::{
     finding::{Code, Severity, did_you_mean},
     form::{PROVIDER, RouteForm, RouteTarget, Tls},
@@ -39,14 +39,7 @@ pub(in crate::compile) struct ParsedRoute {
 
 /// Whether an IngressRoute's class makes it ours.
 pub(in crate::compile) fn is_ours(entry: &Entry<IngressRouteInput>, options: &Options) -> bool {
-    let field = entry
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.head.ingress_class_name.as_ref());
-    match field
-        .or(entry.meta.class_annotation.as_ref())
-        .filter(|class| !class.is_empty())
-    {
+    match &entry.meta.class {
         Some(class) => *class == options.ingress_class,
         None => options.claim_unclassed,
     }
@@ -58,10 +51,8 @@ pub(in crate::compile) fn ingress_route(
     entry: &Entry<IngressRouteInput>,
 ) -> Vec<ParsedRoute> {
     sink.deviations(&entry.deviations);
-    sink.name(
-        &FieldPath::root().key("metadata").key("name"),
-        &sink.object.name.name,
-    );
+    sink.own_name();
+    let first = sink.findings.len();
     let Some(input) = &entry.spec else {
         return Vec::new();
     };
@@ -69,7 +60,7 @@ pub(in crate::compile) fn ingress_route(
     let entry_points = sink.entry_points(&input.head);
     let tls = match &input.head.tls {
         None => Tls::Any,
-        Some(tls) => match tls.secret_name.as_deref().filter(|name| !name.is_empty()) {
+        Some(tls) => match tls.secret_name.as_deref().filter(|name| check_name(name).is_ok()) {
             None => Tls::Default,
             Some(name) => Tls::Secret(NamespacedName::new(&sink.object.name.namespace, name)),
         },
@@ -116,6 +107,7 @@ pub(in crate::compile) fn ingress_route(
             form,
         });
     }
+    drop_consequences(sink.findings, first, &entry.deviations);
     routes
 }
 
@@ -171,10 +163,17 @@ impl<'a> Sink<'a> {
             options.default_entry_points().filter(|e| e.tls || !tls).collect()
         } else {
             let field = spec().key("entryPoints");
+            let serves = |name: &String| {
+                options
+                    .entry_points
+                    .iter()
+                    .any(|e| e.name == *name && (e.tls || !tls))
+            };
+            let nowhere = !written.iter().any(serves);
             written
                 .iter()
                 .enumerate()
-                .filter_map(|(i, name)| self.entry_point(&field.index(i), name, tls))
+                .filter_map(|(i, name)| self.entry_point(&field.index(i), name, tls, nowhere))
                 .collect()
         };
         if written.is_empty() && serving.is_empty() {
@@ -190,15 +189,27 @@ impl<'a> Sink<'a> {
         serving.into_iter().map(|e| e.name.clone()).collect()
     }
 
-    fn entry_point(&mut self, field: &FieldPath, name: &str, tls: bool) -> Option<&'a EntryPoint> {
+    /// The entry point of this name, if it can serve the routes; `nowhere`: if no other one does either.
+    fn entry_point(
+        &mut self,
+        field: &FieldPath,
+        name: &str,
+        tls: bool,
+        nowhere: bool,
+    ) -> Option<&'a EntryPoint> {
         let options = self.options;
+        let effect = if nowhere {
+            "the routes are served nowhere"
+        } else {
+            "the routes are not served there"
+        };
         let found = options.entry_points.iter().find(|e| e.name == name);
         match found {
             Some(entry_point) if tls && !entry_point.tls => {
                 let message = format!("the routes have TLS and the entry point {name:?} has not");
                 self.push(field, Code::EntryPointNotFound, message, |finding| {
                     finding
-                        .effect(format!("the routes are not served at {name:?}"))
+                        .effect(effect)
                         .help("remove spec.tls, or name a TLS entry point")
                 });
                 None
@@ -214,7 +225,7 @@ impl<'a> Sink<'a> {
                     field,
                     Code::EntryPointNotFound,
                     format!("there is no entry point {name:?}"),
-                    |finding| finding.effect("the routes are not served there").help(help),
+                    |finding| finding.effect(effect).help(help),
                 );
                 None
             }
@@ -313,7 +324,7 @@ impl<'a> Sink<'a> {
                 }
                 self.reference(&field, service, Some(label)).map(RouteTarget::One)
             }
-            several => self.children(field, several).map(RouteTarget::Several),
+            several => Some(RouteTarget::Several(self.children(field, several))),
         }
     }
 }

@@ -9,7 +9,7 @@ mod traefik_service;
 mod value;
 
 use weir_model::{
-    crd::{Deviation, DeviationKind},
+    crd::{Deviation, DeviationKind, MAX_DEVIATIONS},
     name::{NameError, check_name},
     path::FieldPath,
 };
@@ -73,6 +73,13 @@ impl Sink<'_> {
         self.add(field, Code::UnsupportedFeature, what, help.to_owned());
     }
 
+    /// Checks the name and the namespace of this object.
+    fn own_name(&mut self) {
+        let metadata = FieldPath::root().key("metadata");
+        self.name(&metadata.key("name"), &self.object.name.name);
+        self.name(&metadata.key("namespace"), &self.object.name.namespace);
+    }
+
     /// Checks a name of an object.
     fn name(&mut self, field: &FieldPath, name: &str) -> Option<()> {
         let error = check_name(name).err();
@@ -103,6 +110,11 @@ impl Sink<'_> {
     /// Turns what does not fit the schema into findings. Words that are not in an enum are left to those
     /// who read them and know what they mean.
     pub fn deviations(&mut self, deviations: &[Deviation]) {
+        if deviations.len() >= MAX_DEVIATIONS {
+            let message =
+                format!("more than {MAX_DEVIATIONS} fields do not fit; what follows was not looked at");
+            self.add(&spec(), Code::InvalidSpec, message, None);
+        }
         for deviation in deviations {
             let (field, code) = match &deviation.kind {
                 DeviationKind::NotInEnum { .. } => continue,
@@ -124,6 +136,27 @@ impl Sink<'_> {
             });
         }
     }
+}
+
+/// Drops the findings from the `first` one on that may be there only because something of a wrong type was
+/// left out: those on it, on what held it and on what it held.
+fn drop_consequences(findings: &mut Vec<Finding>, first: usize, deviations: &[Deviation]) {
+    let wrong: Vec<_> = deviations
+        .iter()
+        .filter(|deviation| matches!(deviation.kind, DeviationKind::WrongType { .. }))
+        .map(|deviation| deviation.path.segments())
+        .collect();
+    if wrong.is_empty() {
+        return;
+    }
+    let own = findings.split_off(first);
+    let independent = |finding: &Finding| {
+        let field = finding.field.segments();
+        !wrong
+            .iter()
+            .any(|wrong| wrong.starts_with(field) || field.starts_with(wrong))
+    };
+    findings.extend(own.into_iter().filter(independent));
 }
 
 /// The field `spec`.

@@ -28,10 +28,13 @@ impl Sink<'_> {
         // that it is missing was said by the schema
         let name = written.name.as_deref()?;
         let named = self.name(&field.key("name"), name);
-        let namespace = match written.namespace.as_deref() {
-            None | Some("") => Some(self.object.name.namespace.as_str()),
-            Some(namespace) => self.name(&field.key("namespace"), namespace).map(|()| namespace),
-        };
+        let own = self.object.name.namespace.as_str();
+        let namespace = written
+            .namespace
+            .as_deref()
+            .filter(|namespace| !namespace.is_empty());
+        let placed = namespace.is_none_or(|name| self.name(&field.key("namespace"), name).is_some());
+        let namespace = namespace.unwrap_or(own);
         if written.middlewares.as_ref().is_some_and(|m| !m.is_empty()) {
             self.unsupported(
                 &field.key("middlewares"),
@@ -40,10 +43,10 @@ impl Sink<'_> {
             );
         }
         let target = match written.kind.as_deref() {
-            None | Some("" | "Service") => self.leaf(field, written, name, namespace?, label),
+            None | Some("" | "Service") => Some(self.leaf(field, written, name, namespace, label)),
             Some("TraefikService") => {
                 self.only_for_services(field, written);
-                Some(RefTarget::TraefikService(NamespacedName::new(namespace?, name)))
+                Some(RefTarget::TraefikService(NamespacedName::new(namespace, name)))
             }
             Some(kind) => {
                 let help = one_of(kind, &["Service", "TraefikService"]);
@@ -56,14 +59,15 @@ impl Sink<'_> {
                 None
             }
         };
-        named?;
+        named.filter(|()| placed)?;
         Some(Reference {
             field: field.clone(),
             to: target?,
         })
     }
 
-    /// Everything about a reference to a Service; all of it is checked before anything is given up.
+    /// Everything about a reference to a Service. What cannot be read is as if it were not there: the
+    /// findings refuse it anyway.
     fn leaf(
         &mut self,
         field: &FieldPath,
@@ -71,14 +75,12 @@ impl Sink<'_> {
         name: &str,
         namespace: &str,
         label: Option<&str>,
-    ) -> Option<RefTarget> {
+    ) -> RefTarget {
         let transport = written
             .servers_transport
             .as_deref()
-            .filter(|name| !name.is_empty());
-        if let Some(name) = transport {
-            self.name(&field.key("serversTransport"), name);
-        }
+            .filter(|name| !name.is_empty())
+            .filter(|name| self.name(&field.key("serversTransport"), name).is_some());
         let mode = match (written.native_lb, written.node_port_lb) {
             (Some(true), _) => Mode::ClusterIp,
             (_, Some(true)) => Mode::NodePort,
@@ -106,19 +108,17 @@ impl Sink<'_> {
             .as_ref()
             .and_then(|f| f.flush_interval.as_deref());
         let flush_field = field.key("responseForwarding").key("flushInterval");
-        let flush_interval = flush.map_or(Some(DEFAULT_FLUSH_INTERVAL), |text| {
-            self.flush_interval(&flush_field, text)
-        });
+        let flush_interval = flush.and_then(|text| self.flush_interval(&flush_field, text));
         let sticky = self.sticky(&field.key("sticky"), written.sticky.as_ref(), &label);
         let health_check = self.health_check(&field.key("healthCheck"), written.health_check.as_ref());
-        Some(RefTarget::Service(Box::new(LeafForm {
+        RefTarget::Service(Box::new(LeafForm {
             label,
             reference,
-            flush_interval: flush_interval?,
+            flush_interval: flush_interval.unwrap_or(DEFAULT_FLUSH_INTERVAL),
             health_check,
             pass_host_header: written.pass_host_header.unwrap_or(true),
             sticky,
-        })))
+        }))
     }
 
     /// Fields that mean nothing on a reference to a TraefikService. `port` is common there (tools write

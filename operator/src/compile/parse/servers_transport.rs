@@ -9,7 +9,7 @@ use weir_model::{
     path::FieldPath,
 };
 
-use super::{Sink, spec, traefik_service::source, value::one_of};
+use super::{Sink, drop_consequences, spec, traefik_service::source, value::one_of};
 use crate::compile::{
     finding::{Code, Severity},
     input::Entry,
@@ -30,9 +30,13 @@ pub(in crate::compile) fn servers_transport(
     entry: &Entry<ServersTransportSpec>,
 ) -> Option<TransportForm> {
     sink.deviations(&entry.deviations);
+    sink.own_name();
     let source = source(sink, &entry.meta, SourceKind::ServersTransport);
     let written = entry.spec.as_ref()?;
-    Some(sink.transport(written, source))
+    let first = sink.findings.len();
+    let form = sink.transport(written, source);
+    drop_consequences(sink.findings, first, &entry.deviations);
+    Some(form)
 }
 
 impl Sink<'_> {

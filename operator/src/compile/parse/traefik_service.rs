@@ -7,24 +7,25 @@ use weir_model::{
     weight::{Percent, Weight},
 };
 
-use super::{Sink, spec};
+use super::{Sink, drop_consequences, spec};
 use crate::compile::{
     finding::{Code, Severity},
     form::{PROVIDER, Reference, ServiceForm, Shape, traefik_service_name},
     input::{Entry, Meta},
 };
 
-/// The form of a TraefikService; nothing when it has none. Whether it is accepted depends on the findings.
+/// The form of a TraefikService; nothing when it has none. Whether it is accepted depends on the findings:
+/// of an object that they refuse, the form has what could be read, for what there is to say about it.
 pub(in crate::compile) fn traefik_service(
     sink: &mut Sink<'_>,
     entry: &Entry<TraefikServiceSpec>,
 ) -> Option<ServiceForm> {
     sink.deviations(&entry.deviations);
-    sink.name(
-        &FieldPath::root().key("metadata").key("name"),
-        &sink.object.name.name,
-    );
-    let shape = sink.shape(entry.spec.as_ref()?)?;
+    sink.own_name();
+    let first = sink.findings.len();
+    let shape = sink.shape(entry.spec.as_ref()?);
+    drop_consequences(sink.findings, first, &entry.deviations);
+    let shape = shape?;
     Some(ServiceForm {
         source: source(sink, &entry.meta, SourceKind::TraefikService),
         shape,
@@ -88,7 +89,7 @@ impl Sink<'_> {
         let weighted = written
             .weighted
             .as_ref()
-            .and_then(|w| self.weighted(&spec().key("weighted"), w));
+            .map(|w| self.weighted(&spec().key("weighted"), w));
         let mirroring = written
             .mirroring
             .as_ref()
@@ -96,7 +97,7 @@ impl Sink<'_> {
         weighted.or(mirroring)
     }
 
-    fn weighted(&mut self, field: &FieldPath, written: &Weighted) -> Option<Shape> {
+    fn weighted(&mut self, field: &FieldPath, written: &Weighted) -> Shape {
         let name = format!("{}{PROVIDER}", traefik_service_name(&self.object.name));
         let sticky = self.sticky(&field.key("sticky"), written.sticky.as_ref(), &name);
         let services = written.services.as_deref().unwrap_or_default();
@@ -105,43 +106,39 @@ impl Sink<'_> {
         if sticky.is_none() {
             self.sticky_gap(&field, services);
         }
-        Some(Shape::Weighted {
-            children: children?,
-            sticky,
-        })
+        Shape::Weighted { children, sticky }
     }
 
-    /// Weighted references; nothing if one of them cannot be read.
+    /// Weighted references, as far as they can be read.
     pub(super) fn children(
         &mut self,
         field: &FieldPath,
         services: &[ServiceRef],
-    ) -> Option<Vec<(Reference, Weight)>> {
+    ) -> Vec<(Reference, Weight)> {
         let some_weights = services.iter().any(|s| s.weight.is_some());
         let mut children = Vec::with_capacity(services.len());
         for (i, service) in services.iter().enumerate() {
             let field = field.index(i);
             let weight = self.weight(&field, service, some_weights);
             let reference = self.reference(&field, service, None);
-            children.push(weight.and_then(|weight| Some((reference?, weight))));
+            children.extend(reference.map(|reference| (reference, weight)));
         }
-        let children: Vec<_> = children.into_iter().collect::<Option<_>>()?;
-        if children.iter().all(|(_, weight)| weight.get() == 0) {
-            let message = if children.is_empty() {
+        if services.iter().all(|service| service.weight == Some(0)) {
+            let message = if services.is_empty() {
                 "there are no services"
             } else {
                 "every weight is 0"
             };
             self.push(field, Code::NoUsableWeight, message, |finding| {
                 finding
-                    .effect("new requests get 503 `no available server`")
+                    .effect("no new requests are served here: they get 503 `no available server`, or a parent's other children")
                     .help("give at least one service a weight above 0")
             });
         }
-        Some(children)
+        children
     }
 
-    fn weight(&mut self, field: &FieldPath, service: &ServiceRef, some_weights: bool) -> Option<Weight> {
+    fn weight(&mut self, field: &FieldPath, service: &ServiceRef, some_weights: bool) -> Weight {
         let Some(written) = service.weight else {
             if some_weights {
                 self.push(
@@ -155,13 +152,12 @@ impl Sink<'_> {
                     },
                 );
             }
-            return Some(Weight::default());
+            return Weight::default();
         };
-        let checked = Weight::try_from(written);
-        if let Err(error) = &checked {
+        Weight::try_from(written).unwrap_or_else(|error| {
             self.add(&field.key("weight"), Code::InvalidWeight, error.to_string(), None);
-        }
-        checked.ok()
+            Weight::default()
+        })
     }
 
     fn sticky_gap(&mut self, field: &FieldPath, services: &[ServiceRef]) {
@@ -200,7 +196,7 @@ impl Sink<'_> {
             }
             self.no_weight(&field, &mirror.service);
             let reference = self.reference(&field, &mirror.service, None);
-            mirrors.push(percent.ok().and_then(|percent| Some((reference?, percent))));
+            mirrors.extend(reference.map(|reference| (reference, percent.unwrap_or_default())));
         }
         // any negative number means no limit, as in Traefik
         let max_body_size = written.max_body_size.and_then(|bytes| u64::try_from(bytes).ok());
@@ -217,7 +213,6 @@ impl Sink<'_> {
                 },
             );
         }
-        let mirrors = mirrors.into_iter().collect::<Option<_>>()?;
         Some(Shape::Mirror {
             main: Box::new(main?),
             mirrors,

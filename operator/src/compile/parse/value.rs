@@ -12,12 +12,11 @@ use crate::compile::finding::{Code, did_you_mean};
 
 /// Words that `written` may have been meant to be.
 pub(super) fn one_of(written: &str, words: &[&str]) -> String {
-    match did_you_mean(&written.to_ascii_lowercase(), words.iter().copied()).or_else(|| {
-        words
-            .iter()
-            .copied()
-            .find(|word| word.eq_ignore_ascii_case(written))
-    }) {
+    let same = words
+        .iter()
+        .copied()
+        .find(|word| word.eq_ignore_ascii_case(written));
+    match same.or_else(|| did_you_mean(&written.to_ascii_lowercase(), words.iter().copied())) {
         Some(word) => format!("did you mean {word:?}?"),
         None => format!("write one of {}", words.join(", ")),
     }

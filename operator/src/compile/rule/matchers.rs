@@ -241,7 +241,7 @@ fn refused(argument: &Argument<'_>, error: &ArgumentError, diagnostics: &mut Dia
     let Argument { text, span } = argument;
     let span = span.clone();
     match error {
-        ArgumentError::Empty => diagnostics.error(span, error.to_string()),
+        ArgumentError::Empty | ArgumentError::HostDots => diagnostics.error(span, error.to_string()),
         ArgumentError::HostNotAscii => diagnostics.error_with_help(
             span,
             "a host is compared in ASCII, and this is not",

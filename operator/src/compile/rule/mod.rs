@@ -1,11 +1,12 @@
 //! Traefik's v3 rule language, from text to [`Matcher`].
 //!
 //! The language is a small part of Go's expressions: calls with string literals, `&&`, `||`, `!` and parentheses.
-//! Text becomes tokens ([`lex`]), tokens a tree ([`parse`](self::parse())), and each call one matcher
-//! ([`matchers`]). All three go on after an error, so that one look shows every mistake of a rule.
+//! Text becomes tokens ([`lex`]), tokens a tree ([`parse`](self::parse()), [`call`]), and each call one matcher
+//! ([`matchers`]). All of them go on after an error, so that one look shows every mistake of a rule.
 //!
 //! What is accepted is what Traefik accepts, plus line breaks before an operator.
 
+mod call;
 mod lex;
 mod literal;
 mod matchers;

@@ -8,8 +8,7 @@ use std::ops::Range;
 use weir_model::rule::{MAX_RULE_BYTES, MAX_RULE_DEPTH, Matcher};
 
 use super::lex::{Spanned, Token, lex};
-use super::matchers::{self, Argument};
-use super::{Diagnostics, Parsed, RuleError};
+use super::{Diagnostics, Parsed, RuleError, matchers};
 
 /// More errors in one rule help nobody.
 const MAX_ERRORS: usize = 20;
@@ -50,29 +49,34 @@ pub fn parse(text: &str) -> Result<Parsed, Vec<RuleError>> {
     }
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     tokens: &'a [Spanned],
     next: usize,
     /// How many parentheses are open.
     depth: usize,
     /// Set where reading on makes no sense; suppresses what would only follow from that.
     stopped: bool,
-    diagnostics: &'a mut Diagnostics,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Parser<'a> {
-    fn peek(&self) -> &'a Spanned {
+    pub(super) fn peek(&self) -> &'a Spanned {
         // the last token is `End`, which `bump` never passes
         &self.tokens[self.next]
     }
 
-    fn bump(&mut self) -> &'a Spanned {
+    /// Where the token before the next one ends.
+    pub(super) fn end_of_last(&self) -> usize {
+        self.tokens[self.next.saturating_sub(1)].span.end
+    }
+
+    pub(super) fn bump(&mut self) -> &'a Spanned {
         let token = self.peek();
         self.next = (self.next + 1).min(self.tokens.len() - 1);
         token
     }
 
-    fn eat(&mut self, token: &Token) -> bool {
+    pub(super) fn eat(&mut self, token: &Token) -> bool {
         let found = self.peek().token == *token;
         if found {
             self.bump();
@@ -240,99 +244,11 @@ impl<'a> Parser<'a> {
     }
 
     /// Only the end of the rule keeps a parenthesis from being closed.
-    fn unclosed(&mut self, open: &Range<usize>) {
+    pub(super) fn unclosed(&mut self, open: &Range<usize>) {
         if !self.stopped {
             self.diagnostics.error(open.clone(), "this `(` is never closed");
         }
         self.stop();
-    }
-
-    fn call(&mut self, name: &str) -> Option<Matcher> {
-        let span = &self.bump().span;
-        let open = self.peek();
-        if !self.eat(&Token::Open) {
-            matchers::not_a_call(name, span.clone(), self.diagnostics);
-            // the argument that lacks its parentheses
-            if matches!(self.peek().token, Token::Text(_)) {
-                self.bump();
-            }
-            return None;
-        }
-        let definition = matchers::find(name, span.clone(), self.diagnostics);
-        let arguments = self.arguments(&open.span)?;
-        let whole = span.start..self.tokens[self.next - 1].span.end;
-        matchers::build(definition?, &arguments, whole, self.diagnostics)
-    }
-
-    /// The arguments up to and with the `)`.
-    fn arguments(&mut self, open: &Range<usize>) -> Option<Vec<Argument<'a>>> {
-        let mut arguments = Vec::new();
-        let mut complete = true;
-        let mut separated = true;
-        loop {
-            let Spanned { token, span } = self.bump();
-            let error = match token {
-                Token::Close => return complete.then_some(arguments),
-                Token::End => {
-                    self.unclosed(open);
-                    return None;
-                }
-                Token::Text(text) => {
-                    arguments.push(Argument {
-                        text,
-                        span: span.clone(),
-                    });
-                    let error = (!separated).then_some(("there is no comma before this argument", None));
-                    separated = false;
-                    error
-                }
-                Token::Comma => {
-                    let error = (separated).then_some(("there is no argument before this comma", None));
-                    separated = true;
-                    error
-                }
-                Token::Word(word) => {
-                    separated = false;
-                    Some((
-                        "an argument is a string, in backticks or double quotes",
-                        Some(format!("write `` `{word}` ``")),
-                    ))
-                }
-                Token::Open => {
-                    self.skip_group();
-                    separated = false;
-                    Some(("an argument is a string: no parentheses here", None))
-                }
-                Token::And | Token::Or | Token::Not => {
-                    separated = true;
-                    let help = "repeat the matcher: ``Host(`a.example.com`) || Host(`b.example.com`)``";
-                    Some((
-                        "operators stand between matchers, not between arguments",
-                        Some(help.to_owned()),
-                    ))
-                }
-            };
-            if let Some((message, help)) = error {
-                self.diagnostics.errors.push(RuleError {
-                    span: span.clone(),
-                    message: message.to_owned(),
-                    help,
-                });
-                complete = false;
-            }
-        }
-    }
-
-    /// After a `(`: everything up to and with its `)`, or up to the end.
-    fn skip_group(&mut self) {
-        let mut open = 1;
-        while open > 0 && self.peek().token != Token::End {
-            match self.bump().token {
-                Token::Open => open += 1,
-                Token::Close => open -= 1,
-                _ => {}
-            }
-        }
     }
 }
 
