@@ -3,4 +3,6 @@
 pub mod cli;
 pub mod compile;
 pub mod manifest;
+pub mod publish;
 pub mod render;
+pub mod status;

@@ -23,7 +23,7 @@ mod parse;
 mod pipeline;
 pub mod report;
 mod resolve;
-mod revision;
+pub(crate) mod revision;
 mod routes;
 pub mod rule;
 

@@ -1,0 +1,51 @@
+//! Taking up from what is stored.
+
+use base64::{DecodeError, Engine as _, prelude::BASE64_STANDARD};
+use serde_json::Value;
+use thiserror::Error;
+use weir_model::document::{
+    Config,
+    text::{Document as _, TextError, read},
+};
+
+use super::encode::gunzip;
+
+/// Why a stored config cannot be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// It was edited, or written by another version.
+    #[error("the stored config: {0}")]
+    Text(#[from] TextError),
+    /// Not base64.
+    #[error("the stored config: {0}")]
+    Base64(#[from] DecodeError),
+    /// Not gzip, or too large.
+    #[error("the stored config: {0}")]
+    Gzip(#[from] std::io::Error),
+    /// Not UTF-8.
+    #[error("the stored config is no text")]
+    NoText,
+}
+
+/// The config in some stored ConfigMaps; that of an operator that never published where none of them has
+/// one.
+pub fn previous<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Result<Config, ReadError> {
+    match objects.into_iter().find_map(stored_text) {
+        Some(text) => Ok(read(&text?)?.0),
+        None => Ok(Config::default()),
+    }
+}
+
+fn stored_text(object: &Value) -> Option<Result<String, ReadError>> {
+    let key = format!("{}.json", Config::STEM);
+    if let Some(text) = object.get("data").and_then(|data| data.get(&key)?.as_str()) {
+        return Some(Ok(text.to_owned()));
+    }
+    let packed = object.get("binaryData")?.get(format!("{key}.gz"))?.as_str()?;
+    Some(unpack(packed))
+}
+
+fn unpack(packed: &str) -> Result<String, ReadError> {
+    let text = gunzip(&BASE64_STANDARD.decode(packed)?)?;
+    String::from_utf8(text).map_err(|_| ReadError::NoText)
+}
