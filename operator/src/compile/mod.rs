@@ -21,6 +21,7 @@ pub mod input;
 mod options;
 mod parse;
 mod pipeline;
+mod references;
 pub mod report;
 mod resolve;
 pub(crate) mod revision;
@@ -30,7 +31,7 @@ pub mod rule;
 use weir_model::document::{Config, Endpoints, Secrets, validate::Violation};
 
 use self::{finding::Finding, report::Reports};
-pub use self::{input::Snapshot, options::Options};
+pub use self::{input::Snapshot, options::Options, references::References};
 
 /// What a snapshot compiles to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,6 +25,13 @@ pub struct Options {
     pub health_timeout: GoDuration,
 }
 
+impl Options {
+    /// Whether IngressRoutes of this class are compiled.
+    pub fn claims(&self, class: Option<&str>) -> bool {
+        class.map_or(self.claim_unclassed, |class| class == self.ingress_class)
+    }
+}
+
 impl Default for Options {
     /// The defaults of the chart.
     fn default() -> Self {

@@ -4,10 +4,16 @@
 //! object enters a [`Snapshot`], not at each compile.
 
 mod core;
+mod difference;
 mod fitting;
+mod object;
 mod snapshot;
 
+#[cfg(feature = "cluster")]
+pub(crate) use self::object::id_of;
 pub use self::{
     core::{EndpointSlice, Node, Service, ServicePort, ServiceType, SliceEndpoint, SlicePort, Stored},
-    snapshot::{Entry, IngressRouteInput, Inserted, Meta, Snapshot},
+    difference::Difference,
+    object::{Entry, IngressRouteInput, Meta, Object},
+    snapshot::{Inserted, Snapshot},
 };

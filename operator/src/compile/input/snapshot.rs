@@ -1,57 +1,22 @@
 //! All objects at one moment, sorted, so that the order of their arrival changes nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map},
+    sync::Arc,
+};
 
-use serde::Deserialize as _;
 use serde_json::Value;
 use weir_model::{
-    crd::{
-        Deviation, DeviationKind, IngressRouteSpec, ResourceKind, Route, ServersTransportSpec,
-        TraefikServiceSpec, deviations, parse_ingress_route, parse_servers_transport, parse_traefik_service,
-    },
+    crd::{ServersTransportSpec, TraefikServiceSpec},
     name::NamespacedName,
-    path::FieldPath,
 };
 
 use super::{
     EndpointSlice, Node, Service, Stored,
-    fitting::{fitting_part, is_wrong},
+    difference::Difference,
+    object::{Content, Entry, IngressRouteInput, Object, kind_of},
 };
 use crate::compile::finding::{Kind, ObjectId};
-
-/// What is read of `metadata`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Meta {
-    /// `uid`; empty offline.
-    pub uid: String,
-    /// `generation`; 0 offline.
-    pub generation: i64,
-    /// `creationTimestamp`; empty offline.
-    pub created: String,
-    /// The class of an IngressRoute: its field `ingressClassName`, else the annotation
-    /// `kubernetes.io/ingress.class`. Read even where the rest cannot be: what is another's stays so.
-    pub class: Option<String>,
-}
-
-/// An object of a custom resource. What does not fit its schema stands beside what was read.
-#[derive(Clone, Debug)]
-pub struct Entry<T> {
-    /// From `metadata`.
-    pub meta: Meta,
-    /// What does not fit the schema.
-    pub deviations: Vec<Deviation>,
-    /// What fits its schema; nothing if that cannot be told, which a deviation then says.
-    pub spec: Option<T>,
-}
-
-/// An IngressRoute; its routes are converted one by one, so that a broken one leaves the others whole.
-#[derive(Clone, Debug)]
-pub struct IngressRouteInput {
-    /// All but the routes.
-    pub head: IngressRouteSpec,
-    /// The routes; nothing where one cannot be read.
-    pub routes: Vec<Option<Route>>,
-}
 
 /// All objects at one moment. Cheap to clone: objects are shared.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +40,8 @@ pub struct Snapshot {
     /// Whether endpoints are known at all: where manifests hold no EndpointSlice, a Service without
     /// endpoints is no finding.
     pub endpoints_known: bool,
+    /// The Service of each slice.
+    slice_services: BTreeMap<NamespacedName, NamespacedName>,
 }
 
 /// What became of an object.
@@ -97,72 +64,87 @@ impl Snapshot {
         let Some(kind) = kind_of(object) else {
             return Inserted::Unrelated;
         };
-        let metadata = object.get("metadata");
-        let text = |key: &str| metadata.and_then(|m| m.get(key)).and_then(Value::as_str);
-        let name = NamespacedName::new(
-            text("namespace")
-                .filter(|name| !name.is_empty())
-                .unwrap_or("default"),
-            text("name").unwrap_or_default(),
-        );
-        let id = ObjectId {
-            kind,
-            name: name.clone(),
-        };
-        let replaced = match kind {
-            Kind::TraefikService => {
-                let entry = entry(ResourceKind::TraefikService, object, |object| {
-                    parse_traefik_service(object).ok()
-                });
-                self.traefik_services.insert(name, Arc::new(entry)).is_some()
-            }
-            Kind::IngressRoute => {
-                let entry = entry(ResourceKind::IngressRoute, object, |fitting| {
-                    ingress_route(object, fitting)
-                });
-                self.ingress_routes.insert(name, Arc::new(entry)).is_some()
-            }
-            Kind::ServersTransport => {
-                let entry = entry(ResourceKind::ServersTransport, object, |object| {
-                    parse_servers_transport(object).ok()
-                });
-                self.servers_transports.insert(name, Arc::new(entry)).is_some()
-            }
-            Kind::Service => {
-                let service = Service::parse(object).map(Arc::new).map_err(|e| e.to_string());
-                self.services.insert(name, service).is_some()
-            }
-            Kind::EndpointSlice => {
-                self.endpoints_known = true;
-                let label = object
-                    .pointer("/metadata/labels/kubernetes.io~1service-name")
-                    .and_then(Value::as_str);
-                let service = NamespacedName::new(name.namespace, label.unwrap_or_default());
-                let slice = EndpointSlice::parse(object)
-                    .map(Arc::new)
-                    .map_err(|e| e.to_string());
-                self.endpoint_slices
-                    .entry(service)
-                    .or_default()
-                    .insert(name.name, slice)
-                    .is_some()
-            }
-            Kind::Secret | Kind::ConfigMap => {
-                // one that cannot be read holds nothing
-                let stored = Arc::new(Stored::parse(object, kind == Kind::Secret).unwrap_or_default());
-                let map = if kind == Kind::Secret {
-                    &mut self.secrets
-                } else {
-                    &mut self.config_maps
-                };
-                map.insert(name, stored).is_some()
-            }
-            Kind::Node => self
-                .nodes
-                .insert(name.name, Arc::new(Node::parse(object).unwrap_or_default()))
-                .is_some(),
-        };
+        let object = Object::convert(kind, object);
+        let id = object.id.clone();
+        let replaced = self.put(object) != Difference::Appeared;
         Inserted::Object { id, replaced }
+    }
+
+    /// Takes a converted object in, and tells it from the one of its name that was there.
+    pub fn put(&mut self, object: Object) -> Difference {
+        let Object {
+            id: ObjectId { kind: _, name },
+            content,
+        } = object;
+        match content {
+            Content::TraefikService(entry) => put(&mut self.traefik_services, name, entry, |old, new| {
+                Difference::of_entries(old, new)
+            }),
+            Content::IngressRoute(entry) => put(&mut self.ingress_routes, name, entry, |old, new| {
+                Difference::of_entries(old, new)
+            }),
+            Content::ServersTransport(entry) => {
+                put(&mut self.servers_transports, name, entry, Difference::of)
+            }
+            Content::Service(service) => put(&mut self.services, name, service, Difference::of),
+            Content::EndpointSlice { service, slice } => self.put_slice(name, service, slice),
+            Content::Secret(stored) => put(&mut self.secrets, name, stored, Difference::of),
+            Content::ConfigMap(stored) => put(&mut self.config_maps, name, stored, Difference::of),
+            Content::Node(node) => put(&mut self.nodes, name.name, node, Difference::of),
+        }
+    }
+
+    fn put_slice(
+        &mut self,
+        name: NamespacedName,
+        service: NamespacedName,
+        slice: Result<Arc<EndpointSlice>, String>,
+    ) -> Difference {
+        self.endpoints_known = true;
+        // its label may have been edited: then it is another Service's now
+        let moved = self.slice_services.get(&name).is_some_and(|old| *old != service);
+        if moved {
+            self.remove_slice(&name);
+        }
+        let slices = self.endpoint_slices.entry(service.clone()).or_default();
+        let difference = put(slices, name.name.clone(), slice, Difference::of);
+        if difference == Difference::Appeared {
+            self.slice_services.insert(name, service);
+        }
+        if moved { Difference::Changed } else { difference }
+    }
+
+    /// Takes an object out; whether it was there.
+    pub fn remove(&mut self, id: &ObjectId) -> bool {
+        let name = &id.name;
+        match id.kind {
+            Kind::TraefikService => self.traefik_services.remove(name).is_some(),
+            Kind::IngressRoute => self.ingress_routes.remove(name).is_some(),
+            Kind::ServersTransport => self.servers_transports.remove(name).is_some(),
+            Kind::Service => self.services.remove(name).is_some(),
+            Kind::EndpointSlice => self.remove_slice(name),
+            Kind::Secret => self.secrets.remove(name).is_some(),
+            Kind::ConfigMap => self.config_maps.remove(name).is_some(),
+            Kind::Node => self.nodes.remove(&name.name).is_some(),
+        }
+    }
+
+    fn remove_slice(&mut self, name: &NamespacedName) -> bool {
+        let Some(service) = self.slice_services.remove(name) else {
+            return false;
+        };
+        if let btree_map::Entry::Occupied(mut slices) = self.endpoint_slices.entry(service) {
+            slices.get_mut().remove(&name.name);
+            if slices.get().is_empty() {
+                slices.remove();
+            }
+        }
+        true
+    }
+
+    /// The Service that an EndpointSlice in the snapshot belongs to.
+    pub fn service_of_slice(&self, slice: &NamespacedName) -> Option<&NamespacedName> {
+        self.slice_services.get(slice)
     }
 
     /// Takes many objects in.
@@ -175,85 +157,66 @@ impl Snapshot {
     }
 }
 
-/// The kind of an object that the compiler reads.
-pub(crate) fn kind_of(object: &Value) -> Option<Kind> {
-    let api_version = object.get("apiVersion").and_then(Value::as_str)?;
-    match (api_version, object.get("kind").and_then(Value::as_str)?) {
-        (weir_model::crd::API_VERSION, "TraefikService") => Some(Kind::TraefikService),
-        (weir_model::crd::API_VERSION, "IngressRoute") => Some(Kind::IngressRoute),
-        (weir_model::crd::API_VERSION, "ServersTransport") => Some(Kind::ServersTransport),
-        ("v1", "Service") => Some(Kind::Service),
-        ("v1", "Secret") => Some(Kind::Secret),
-        ("v1", "ConfigMap") => Some(Kind::ConfigMap),
-        ("v1", "Node") => Some(Kind::Node),
-        ("discovery.k8s.io/v1", "EndpointSlice") => Some(Kind::EndpointSlice),
-        _ => None,
+fn put<K: Ord, V>(
+    map: &mut BTreeMap<K, V>,
+    key: K,
+    new: V,
+    difference: impl FnOnce(&V, &V) -> Difference,
+) -> Difference {
+    match map.entry(key) {
+        btree_map::Entry::Vacant(place) => {
+            place.insert(new);
+            Difference::Appeared
+        }
+        btree_map::Entry::Occupied(mut place) => {
+            let difference = difference(place.get(), &new);
+            if difference != Difference::Same {
+                place.insert(new);
+            }
+            difference
+        }
     }
 }
 
-fn entry<T>(kind: ResourceKind, object: &Value, parse: impl FnOnce(&Value) -> Option<T>) -> Entry<T> {
-    let metadata = object.get("metadata");
-    let field = |key: &str| metadata.and_then(|m| m.get(key));
-    let text = |key: &str| field(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let class = [
-        "/spec/ingressClassName",
-        "/metadata/annotations/kubernetes.io~1ingress.class",
-    ];
-    let meta = Meta {
-        uid: text("uid"),
-        generation: field("generation").and_then(Value::as_i64).unwrap_or_default(),
-        created: text("creationTimestamp"),
-        class: class
-            .iter()
-            .filter_map(|path| object.pointer(path)?.as_str())
-            .find(|class| !class.is_empty())
-            .map(str::to_owned),
-    };
-    let mut deviations = deviations(kind, object);
-    let wrong = deviations.iter().any(is_wrong);
-    let spec = if wrong {
-        parse(&fitting_part(object, &deviations))
-    } else {
-        parse(object)
-    };
-    if spec.is_none() && !wrong {
-        // the walk and the types disagree, or the walk ended early: say at least that
-        deviations.push(Deviation {
-            path: FieldPath::root().key("spec"),
-            kind: DeviationKind::WrongType {
-                expected: "the fields of its resource",
-                found: "something that cannot be read".to_owned(),
-                help: None,
-            },
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn slice(service: &str, address: &str) -> Object {
+        let value = json!({
+            "metadata": { "namespace": "apps", "name": "s1", "labels": { "kubernetes.io/service-name": service } },
+            "ports": [{ "port": 80 }], "endpoints": [{ "addresses": [address] }],
         });
+        Object::convert(Kind::EndpointSlice, &value)
     }
-    Entry {
-        meta,
-        deviations,
-        spec,
-    }
-}
 
-/// An IngressRoute out of the part of `object` that fits its schema; nothing when not even the number of
-/// routes is known.
-fn ingress_route(object: &Value, fitting: &Value) -> Option<IngressRouteInput> {
-    let whole = |path: &str| {
-        object
-            .pointer(path)
-            .is_none_or(|value| value.is_null() || fitting.pointer(path).is_some())
-    };
-    if !whole("/spec") || !whole("/spec/routes") {
-        return None;
+    #[test]
+    fn an_object_that_is_as_it_was_makes_no_difference() {
+        let mut snapshot = Snapshot::default();
+        assert_eq!(snapshot.put(slice("a", "10.0.0.1")), Difference::Appeared);
+        assert_eq!(snapshot.put(slice("a", "10.0.0.1")), Difference::Same);
+        assert_eq!(snapshot.put(slice("a", "10.0.0.2")), Difference::Changed);
     }
-    let spec = fitting.get("spec").and_then(Value::as_object);
-    let mut head = spec.cloned().unwrap_or_default();
-    let routes = match head.remove("routes") {
-        Some(Value::Array(routes)) => routes
-            .into_iter()
-            .map(|route| Route::deserialize(route).ok())
-            .collect(),
-        _ => Vec::new(),
-    };
-    let head = parse_ingress_route(&serde_json::json!({ "spec": head })).ok()?;
-    Some(IngressRouteInput { head, routes })
+
+    #[test]
+    fn a_slice_whose_label_is_edited_leaves_its_old_service() {
+        let mut snapshot = Snapshot::default();
+        snapshot.put(slice("a", "10.0.0.1"));
+        assert_eq!(snapshot.put(slice("b", "10.0.0.1")), Difference::Changed);
+        let services: Vec<_> = snapshot.endpoint_slices.keys().map(|s| s.name.as_str()).collect();
+        assert_eq!(services, ["b"]);
+    }
+
+    #[test]
+    fn what_is_removed_leaves_nothing_behind() {
+        let mut snapshot = Snapshot::default();
+        let slice = slice("a", "10.0.0.1");
+        let id = slice.id.clone();
+        snapshot.put(slice);
+        assert!(snapshot.remove(&id));
+        assert!(!snapshot.remove(&id));
+        assert!(snapshot.endpoint_slices.is_empty() && snapshot.slice_services.is_empty());
+    }
 }

@@ -39,10 +39,7 @@ pub(in crate::compile) struct ParsedRoute {
 
 /// Whether an IngressRoute's class makes it ours.
 pub(in crate::compile) fn is_ours(entry: &Entry<IngressRouteInput>, options: &Options) -> bool {
-    match &entry.meta.class {
-        Some(class) => *class == options.ingress_class,
-        None => options.claim_unclassed,
-    }
+    options.claims(entry.meta.class.as_deref())
 }
 
 /// The routes of an IngressRoute. Findings on fields above the routes concern all of them.
