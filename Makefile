@@ -14,7 +14,7 @@ PROFILE ?= dev
 BIN := $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet e2e doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,21 @@ demo-serve: build ## serve examples/ until Ctrl-C, to play with
 
 demo-quiet: build
 	$(BIN)/weir-demo --quiet
+
+# The environment's KUBECONFIG is whatever its owner works with; only one that is given to make is meant.
+ifeq ($(origin KUBECONFIG),command line)
+e2e: export WEIR_E2E_KUBECONFIG := $(abspath $(KUBECONFIG))
+E2E_TOOLS := kubectl
+E2E_SKIP := --skip own::
+E2E_LEFT_OUT := echo "left out: the tests in own::, which need a control plane of their own"
+else
+E2E_TOOLS := etcd kube-apiserver kube-controller-manager kubectl
+endif
+
+e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses a cluster that is there
+	@e2e/tools/build $(E2E_TOOLS) >/dev/null
+	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster -- --ignored $(E2E_SKIP)
+	@$(E2E_LEFT_OUT)
 
 doc: ## build the API documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --workspace --all-features --no-deps

@@ -86,18 +86,15 @@ impl Api {
     }
 
     /// Patches an object, or with `/status` at the end of the path its status.
-    pub async fn patch(&self, path: &str, patch: Patch, content: &Value) -> Result<Value> {
-        match patch {
-            Patch::Merge => {
-                let kind = "application/merge-patch+json";
-                self.send(Method::PATCH, path, kind, Some(content)).await
-            }
-            Patch::Apply(manager) => {
-                let path = format!("{path}?fieldManager={manager}");
-                let kind = "application/apply-patch+yaml";
-                self.send(Method::PATCH, &path, kind, Some(content)).await
-            }
-        }
+    pub async fn patch(&self, path: &str, how: Patch, content: &Value) -> Result<Value> {
+        let (path, content_type) = match how {
+            Patch::Merge => (path.to_owned(), "application/merge-patch+json"),
+            Patch::Apply(manager) => (
+                format!("{path}?fieldManager={manager}"),
+                "application/apply-patch+yaml",
+            ),
+        };
+        self.send(Method::PATCH, &path, content_type, Some(content)).await
     }
 
     /// Deletes an object.

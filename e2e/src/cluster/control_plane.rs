@@ -14,11 +14,11 @@ use serde_json::json;
 
 use super::{group::Group, ports, process::Process, tools::Tools, wait::eventually};
 
-/// The limit for a clean stop; the API server ends its watches first.
-const STOP: Duration = Duration::from_secs(60);
-
+/// How long a component may take to end. The API server waits a minute for clients with watches, longer than its own
+/// supervisor would.
+const GRACE: Duration = Duration::from_secs(5);
 /// The limit for making a key and a certificate.
-const CERTIFICATE: Duration = Duration::from_secs(60);
+const CERTIFICATE: Duration = Duration::from_mins(1);
 
 /// A part of the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +80,6 @@ impl ControlPlane {
         Ok(control_plane)
     }
 
-    /// Starts a component, for example after [`Self::kill`].
     pub(super) fn start(&mut self, component: Component, group: &Group) -> Result<()> {
         let mut command = Command::new(self.tools.program(component.program())?);
         command.args(match component {
@@ -95,29 +94,27 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Asks a component to end, and waits until it has.
-    pub async fn stop(&mut self, component: Component) -> Result<()> {
-        let mut process = self.running.remove(&component).context("it does not run")?;
-        process.terminate(STOP).await?;
+    pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
+        // one that does not end in time is killed with the value
+        drop(self.process(component)?.terminate(GRACE).await);
+        self.running.remove(&component);
         Ok(())
     }
 
-    /// Ends a component without a chance to clean up.
-    pub fn kill(&mut self, component: Component) -> Result<()> {
-        let mut process = self.running.remove(&component).context("it does not run")?;
-        process.kill()?;
+    pub(super) fn kill(&mut self, component: Component) -> Result<()> {
+        self.process(component)?.kill()?;
+        self.running.remove(&component);
         Ok(())
     }
 
-    /// A running component, for example to pause it.
-    pub fn process(&mut self, component: Component) -> Result<&mut Process> {
+    pub(super) fn process(&mut self, component: Component) -> Result<&mut Process> {
         self.running
             .get_mut(&component)
             .with_context(|| format!("{component:?} does not run"))
     }
 
     /// An error with the end of its log for a component that has ended by itself.
-    pub fn ensure_running(&mut self) -> Result<()> {
+    pub(super) fn ensure_running(&mut self) -> Result<()> {
         self.running.values_mut().try_for_each(Process::ensure_running)
     }
 

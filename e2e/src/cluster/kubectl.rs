@@ -86,9 +86,7 @@ impl Kubectl {
 
     /// The path of a file below the project's root, as an argument.
     pub fn file(path: &str) -> String {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .unwrap_or(Path::new("."));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         root.join(path).display().to_string()
     }
 }

@@ -48,7 +48,7 @@ use self::{
 pub const KUBECONFIG: &str = "WEIR_E2E_KUBECONFIG";
 
 /// Within which the API answers, on a machine that is busy with compiling, too.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// A cluster's API. What it started ends with it, and with this program.
 #[derive(Debug)]
@@ -90,7 +90,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    async fn existing(kubeconfig: &Path) -> Result<Self> {
+    /// The cluster of a kubeconfig's current context.
+    pub async fn existing(kubeconfig: &Path) -> Result<Self> {
         let kubeconfig =
             fs::canonicalize(kubeconfig).with_context(|| format!("{KUBECONFIG}={}", kubeconfig.display()))?;
         let mut cluster = Self::over(&Tools::find()?, kubeconfig, None, Group::new()?)?;
@@ -197,9 +198,19 @@ impl Cluster {
         own(control_plane.as_mut())?.start(component, group)
     }
 
-    /// The control plane, if it is our own.
-    pub fn control_plane(&mut self) -> Result<&mut ControlPlane> {
-        own(self.control_plane.as_mut())
+    /// Asks a component to end, and kills it when that takes more than a few seconds.
+    pub async fn stop_component(&mut self, component: Component) -> Result<()> {
+        own(self.control_plane.as_mut())?.stop(component).await
+    }
+
+    /// Ends a component without a chance to clean up.
+    pub fn kill_component(&mut self, component: Component) -> Result<()> {
+        own(self.control_plane.as_mut())?.kill(component)
+    }
+
+    /// A running component, for example to pause it.
+    pub fn component(&mut self, component: Component) -> Result<&mut Process> {
+        own(self.control_plane.as_mut())?.process(component)
     }
 
     /// An error on a cluster that was there before, whose pods and nodes are not ours to invent.

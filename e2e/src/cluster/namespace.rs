@@ -93,9 +93,9 @@ impl<'a> Namespace<'a> {
     }
 
     /// Changes some fields of an object.
-    pub async fn patch(&self, resource: Resource, name: &str, patch: &Value) -> Result<Value> {
+    pub async fn patch(&self, resource: Resource, name: &str, change: &Value) -> Result<Value> {
         let path = resource.object(&self.name, name);
-        self.api().patch(&path, Patch::Merge, patch).await
+        self.api().patch(&path, Patch::Merge, change).await
     }
 
     /// Changes some fields of an object's status.

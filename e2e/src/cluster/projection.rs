@@ -24,7 +24,7 @@ use super::{
 const LIMIT: Duration = Duration::from_secs(30);
 /// How long kubelet waits at most before it looks at a pod's volumes again. (It varies between this and one and a half
 /// times this; the shorter one makes tests that must not depend on it fail sooner.)
-const RESYNC: Duration = Duration::from_secs(60);
+const RESYNC: Duration = Duration::from_mins(1);
 /// Between attempts while the API server does not answer.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -146,6 +146,13 @@ struct Volume {
 
 impl Volume {
     async fn follow(mut self) {
+        for cache in [&mut self.config_maps, &mut self.secrets, &mut self.pods] {
+            // a source that was not asked for yet is not one that is missing
+            while cache.change().await.is_err() {
+                time::sleep(RETRY).await;
+            }
+        }
+        self.pod_has_changed();
         let mut resync = time::interval(RESYNC);
         let mut mounted = false;
         loop {
