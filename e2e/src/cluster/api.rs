@@ -34,15 +34,6 @@ impl Refusal {
     }
 }
 
-/// How a patch is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patch {
-    /// JSON merge patch: null removes, lists are replaced.
-    Merge,
-    /// Server-side apply by this field manager, without force.
-    Apply(&'static str),
-}
-
 /// A client.
 #[derive(Clone, Copy, Debug)]
 pub struct Api {
@@ -85,16 +76,11 @@ impl Api {
             .await
     }
 
-    /// Patches an object, or with `/status` at the end of the path its status.
-    pub async fn patch(&self, path: &str, how: Patch, content: &Value) -> Result<Value> {
-        let (path, content_type) = match how {
-            Patch::Merge => (path.to_owned(), "application/merge-patch+json"),
-            Patch::Apply(manager) => (
-                format!("{path}?fieldManager={manager}"),
-                "application/apply-patch+yaml",
-            ),
-        };
-        self.send(Method::PATCH, &path, content_type, Some(content)).await
+    /// Changes some fields of an object, or with `/status` at the end of the path of its status. Null removes a field,
+    /// and lists are replaced (JSON merge patch).
+    pub async fn patch(&self, path: &str, fields: &Value) -> Result<Value> {
+        let content_type = "application/merge-patch+json";
+        self.send(Method::PATCH, path, content_type, Some(fields)).await
     }
 
     /// Deletes an object.

@@ -73,7 +73,7 @@ impl ControlPlane {
         let certificate = control_plane.certificate();
         eventually("the API server has a certificate", CERTIFICATE, async || {
             ensure!(certificate.is_file(), "{} is not there", certificate.display());
-            control_plane.ensure_running()
+            control_plane.supervise(group)
         })
         .await?;
         control_plane.start(Component::ControllerManager, group)?;
@@ -113,8 +113,13 @@ impl ControlPlane {
             .with_context(|| format!("{component:?} does not run"))
     }
 
-    /// An error with the end of its log for a component that has ended by itself.
-    pub(super) fn ensure_running(&mut self) -> Result<()> {
+    /// An error with the end of its log for a component that has ended by itself, which only one of them may: the
+    /// controller manager gives up when the API server goes away while it starts, and is started again as in any cluster.
+    pub(super) fn supervise(&mut self, group: &Group) -> Result<()> {
+        let manager = self.running.get_mut(&Component::ControllerManager);
+        if manager.is_some_and(|manager| manager.exited().is_some()) {
+            self.start(Component::ControllerManager, group)?;
+        }
         self.running.values_mut().try_for_each(Process::ensure_running)
     }
 

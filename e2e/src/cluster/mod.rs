@@ -128,13 +128,14 @@ impl Cluster {
             api,
             proxy,
             control_plane,
+            group,
             ..
         } = self;
         let mut ended = Ok(());
         let ready = eventually("the API server is ready", START, async || {
             ended = proxy.ensure_running();
             if let (Ok(()), Some(control_plane)) = (&ended, control_plane.as_mut()) {
-                ended = control_plane.ensure_running();
+                ended = control_plane.supervise(group);
             }
             match &ended {
                 Ok(()) => api.text("/readyz").await.map(|_| ()),

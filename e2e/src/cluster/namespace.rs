@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Cluster,
-    api::{Api, Patch},
+    api::Api,
     resource::{Resource, SERVICE_ACCOUNT},
     wait::eventually,
 };
@@ -95,15 +95,13 @@ impl<'a> Namespace<'a> {
     /// Changes some fields of an object.
     pub async fn patch(&self, resource: Resource, name: &str, change: &Value) -> Result<Value> {
         let path = resource.object(&self.name, name);
-        self.api().patch(&path, Patch::Merge, change).await
+        self.api().patch(&path, change).await
     }
 
     /// Changes some fields of an object's status.
     pub async fn patch_status(&self, resource: Resource, name: &str, status: &Value) -> Result<Value> {
         let path = format!("{}/status", resource.object(&self.name, name));
-        self.api()
-            .patch(&path, Patch::Merge, &json!({"status": status}))
-            .await
+        self.api().patch(&path, &json!({"status": status})).await
     }
 
     /// Deletes an object.

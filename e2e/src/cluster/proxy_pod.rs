@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time};
 
 use super::{
-    api::{Api, Patch},
+    api::Api,
     namespace::{Namespace, condition_of},
     ports,
     process::Process,
@@ -179,12 +179,7 @@ impl Probe {
             loop {
                 let ready = is_ready(admin).await;
                 // while the API server is away, the next round tries again
-                if written != Some(ready)
-                    && api
-                        .patch(&path, Patch::Merge, &status(admin, ready))
-                        .await
-                        .is_ok()
-                {
+                if written != Some(ready) && api.patch(&path, &status(admin, ready)).await.is_ok() {
                     written = Some(ready);
                 }
                 time::sleep(PROBE).await;

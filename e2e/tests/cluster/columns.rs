@@ -1,5 +1,7 @@
 //! What `kubectl get` shows.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use weir_e2e::cluster::{
     Cluster,
@@ -69,6 +71,35 @@ async fn a_traefik_service_shows_its_kind_leaves_readiness_and_reason() {
     let rows = table(&shown);
     assert_eq!(rows[0][6..], ["PROGRAMMED", "MESSAGE"], "{shown}");
     assert_eq!(rows[1][6..], ["True", "no_such_service"], "{shown}");
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes: make e2e"]
+async fn a_condition_about_an_older_generation_is_not_the_one_that_is_waited_for() {
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.namespace().await.unwrap();
+    let spec = json!({"spec": {"weighted": {"services": [{"name": "svc1", "port": 80}]}}});
+    namespace.create(TRAEFIK_SERVICE, "wrr1", spec).await.unwrap();
+    let status = json!({"conditions": [condition("Ready", "True", "Ready", "")]});
+    namespace
+        .patch_status(TRAEFIK_SERVICE, "wrr1", &status)
+        .await
+        .unwrap();
+    let ready = async |status, limit| {
+        let ready = namespace.await_condition(TRAEFIK_SERVICE, "wrr1", "Ready", status, limit);
+        ready.await
+    };
+    assert_eq!(
+        ready("True", Duration::from_secs(5)).await.unwrap()["reason"],
+        "Ready"
+    );
+    let error = ready("False", Duration::from_millis(200)).await.unwrap_err();
+    assert!(format!("{error:#}").contains("wanted Ready=False"), "{error:#}");
+
+    let edit = json!({"spec": {"weighted": {"services": []}}});
+    namespace.patch(TRAEFIK_SERVICE, "wrr1", &edit).await.unwrap();
+    let error = ready("True", Duration::from_millis(200)).await.unwrap_err();
+    assert!(format!("{error:#}").contains("about generation 1"), "{error:#}");
 }
 
 #[tokio::test]

@@ -149,11 +149,7 @@ async fn a_status_in_a_put_is_ignored_and_a_spec_in_a_status_too() {
     namespace.replace(TRAEFIK_SERVICE, &object).await.unwrap();
     let both = json!({"spec": {"weighted": null}, "status": {"leaves": 2}});
     let path = format!("{}/status", TRAEFIK_SERVICE.object(&namespace.name, "app"));
-    cluster
-        .api()
-        .patch(&path, weir_e2e::cluster::api::Patch::Merge, &both)
-        .await
-        .unwrap();
+    cluster.api().patch(&path, &both).await.unwrap();
     let stored = namespace.get(TRAEFIK_SERVICE, "app").await.unwrap();
     assert_eq!((&stored["spec"], &stored["status"]), (&read["spec"], &status()));
     assert_eq!(stored["metadata"]["generation"], 1);

@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod addresses;
 mod columns;
 mod crds;
 mod integrators;
