@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use weir_model::{
     crd::{ServersTransportSpec, ServiceRef, TraefikServiceSpec},
-    document::{Config, Mode},
+    document::{Config, Mode, SecretId},
     name::{NamespacedName, check_name},
 };
 
@@ -89,7 +89,7 @@ impl References {
                 .insert(NamespacedName::new(&reference.namespace, &reference.name));
             self.nodes |= reference.mode == Mode::NodePort;
         }
-        let sources = config.secrets().filter_map(|id| id.source());
+        let sources = config.secrets().filter_map(SecretId::source);
         self.stored.extend(sources.map(|(config_map, name)| ObjectId {
             kind: if config_map { Kind::ConfigMap } else { Kind::Secret },
             name,

@@ -112,14 +112,6 @@ impl Object {
         };
         Self { id, content }
     }
-
-    /// The Service that an EndpointSlice belongs to.
-    pub fn service(&self) -> Option<&NamespacedName> {
-        match &self.content {
-            Content::EndpointSlice { service, .. } => Some(service),
-            _ => None,
-        }
-    }
 }
 
 /// The identity of an object of a kind.

@@ -59,6 +59,14 @@ pub enum Inserted {
 }
 
 impl Snapshot {
+    /// An empty one of a cluster: a Service without EndpointSlices has no endpoints.
+    pub fn of_cluster() -> Self {
+        Self {
+            endpoints_known: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes an object in. Its namespace is `default` where it has none.
     pub fn insert(&mut self, object: &Value) -> Inserted {
         let Some(kind) = kind_of(object) else {
@@ -145,6 +153,29 @@ impl Snapshot {
     /// The Service that an EndpointSlice in the snapshot belongs to.
     pub fn service_of_slice(&self, slice: &NamespacedName) -> Option<&NamespacedName> {
         self.slice_services.get(slice)
+    }
+
+    /// All objects of a kind.
+    pub fn ids(&self, kind: Kind) -> Vec<ObjectId> {
+        let id = |name: &NamespacedName| ObjectId {
+            kind,
+            name: name.clone(),
+        };
+        match kind {
+            Kind::TraefikService => self.traefik_services.keys().map(id).collect(),
+            Kind::IngressRoute => self.ingress_routes.keys().map(id).collect(),
+            Kind::ServersTransport => self.servers_transports.keys().map(id).collect(),
+            Kind::Service => self.services.keys().map(id).collect(),
+            Kind::EndpointSlice => self.slice_services.keys().map(id).collect(),
+            Kind::Secret => self.secrets.keys().map(id).collect(),
+            Kind::ConfigMap => self.config_maps.keys().map(id).collect(),
+            // they have no namespace
+            Kind::Node => self
+                .nodes
+                .keys()
+                .map(|name| id(&NamespacedName::new("default", name)))
+                .collect(),
+        }
     }
 
     /// Takes many objects in.

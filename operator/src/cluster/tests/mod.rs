@@ -1,0 +1,7 @@
+//! The way from events to compilations, without a cluster and with a paused clock.
+
+mod holdoff;
+mod kept;
+mod published;
+mod relevance;
+mod sync;

@@ -1,0 +1,124 @@
+//! How each watch does, for people.
+
+use std::{collections::BTreeMap, fmt};
+
+use kube::{core::Status, runtime::watcher};
+use tokio::sync::watch;
+
+use crate::cluster::scope::Source;
+
+/// How a watch does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchHealth {
+    /// It has not listed its objects yet.
+    Starting,
+    /// It is up to date.
+    Watching,
+    /// The cluster lacks the kind, which counts as no objects.
+    Absent,
+    /// The last attempt failed, for this reason. What it brought before stays.
+    Failing(String),
+}
+
+/// How all watches do. That of Nodes is among them once it is wanted.
+pub type Health = BTreeMap<Source, WatchHealth>;
+
+/// Takes reports of the watches, and logs what is new.
+#[derive(Clone, Debug)]
+pub(super) struct Reporter(watch::Sender<Health>);
+
+impl Reporter {
+    pub fn new(sources: Vec<Source>) -> (Self, watch::Receiver<Health>) {
+        let health = sources
+            .into_iter()
+            .map(|source| (source, WatchHealth::Starting))
+            .collect();
+        let (sender, receiver) = watch::channel(health);
+        (Self(sender), receiver)
+    }
+
+    pub fn watching(&self, source: &Source) {
+        if let Some(WatchHealth::Failing(_)) = self.put(source, &WatchHealth::Watching) {
+            tracing::info!("watching {source} again");
+        }
+    }
+
+    pub fn absent(&self, source: &Source) {
+        if self.put(source, &WatchHealth::Absent) != Some(WatchHealth::Absent) {
+            tracing::warn!(
+                "the cluster has no {source}: install the custom resource definitions of folder crds/; they are found without a restart"
+            );
+        }
+    }
+
+    pub fn failing(&self, source: &Source, reason: &str) {
+        let health = WatchHealth::Failing(reason.to_owned());
+        // the same failure is told once, however often it is tried again
+        if self.put(source, &health).as_ref() != Some(&health) {
+            tracing::warn!("cannot watch {source}: {reason}");
+        }
+    }
+
+    /// What was there before.
+    fn put(&self, source: &Source, health: &WatchHealth) -> Option<WatchHealth> {
+        let mut before = None;
+        self.0.send_if_modified(|all| {
+            before = all.insert(source.clone(), health.clone());
+            before.as_ref() != Some(health)
+        });
+        before
+    }
+}
+
+/// What a failed request means, in words.
+pub(in crate::cluster) struct Reason<'a>(pub &'a kube::Error);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            kube::Error::Api(status) => answer(status, f),
+            error => {
+                write!(f, "the API server cannot be reached: {error}")?;
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn answer(status: &Status, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let message = if status.message.is_empty() {
+        &status.reason
+    } else {
+        &status.message
+    };
+    match status.code {
+        403 => write!(
+            f,
+            "permission is missing ({message}); the chart's roles give it to the operator's ServiceAccount"
+        ),
+        code => write!(f, "the API server answers {code}: {message}"),
+    }
+}
+
+/// The HTTP status that a watch failed with, and what that means.
+pub(super) fn failure(error: &watcher::Error) -> (Option<u16>, String) {
+    let of_client = |error: &kube::Error| {
+        let code = match error {
+            kube::Error::Api(status) => Some(status.code),
+            _ => None,
+        };
+        (code, Reason(error).to_string())
+    };
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => of_client(error),
+        watcher::Error::WatchError(status) => of_client(&kube::Error::Api(status.clone())),
+        watcher::Error::NoResourceVersion => (None, error.to_string()),
+    }
+}
