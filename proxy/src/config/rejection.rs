@@ -117,10 +117,8 @@ impl Reason {
         }
     }
 
-    pub(super) fn internal(problem: impl fmt::Display) -> Self {
-        Self {
-            code: Code::Internal,
-            message: problem.to_string(),
-        }
+    pub(super) fn internal() -> Self {
+        Self { code: Code::Internal, message: "loading panicked, which is a bug in weir; its log says where".into() }
+    }
     }
 }
