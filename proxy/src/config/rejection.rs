@@ -118,7 +118,10 @@ impl Reason {
     }
 
     pub(super) fn internal() -> Self {
-        Self { code: Code::Internal, message: "loading panicked, which is a bug in weir; its log says where".into() }
-    }
+        let message = "loading panicked, which is a bug in weir; its log says where".into();
+        Self {
+            code: Code::Internal,
+            message,
+        }
     }
 }
