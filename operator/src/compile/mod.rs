@@ -26,6 +26,7 @@ mod resolve;
 mod revision;
 mod routes;
 pub mod rule;
+pub mod view;
 
 use weir_model::document::{Config, Endpoints, Secrets, validate::Violation};
 
