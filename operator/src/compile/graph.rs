@@ -9,12 +9,20 @@ pub(super) type Adjacency = [Vec<usize>];
 ///
 /// Tarjan's strongly connected components with the call stack as a vector.
 pub(super) fn cyclic_groups(graph: &Adjacency) -> Vec<Vec<usize>> {
+    cyclic_groups_below(graph, 0..graph.len())
+}
+
+/// The same among the nodes that can be reached from `roots`.
+pub(super) fn cyclic_groups_below(
+    graph: &Adjacency,
+    roots: impl IntoIterator<Item = usize>,
+) -> Vec<Vec<usize>> {
     const UNSEEN: usize = usize::MAX;
     let mut index = vec![UNSEEN; graph.len()];
     let mut low = vec![0; graph.len()];
     let mut on_stack = vec![false; graph.len()];
     let (mut stack, mut calls, mut groups, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for root in 0..graph.len() {
+    for root in roots {
         if index[root] != UNSEEN {
             continue;
         }
@@ -89,9 +97,8 @@ pub(super) struct Extent {
     pub size: usize,
 }
 
-/// The extent of every node, a size exact up to `limit.size` and as long as the depth is not above
-/// `limit.depth`. `weight` is what a node counts by itself. Nodes on cycles have no extent.
-pub(super) fn extents(graph: &Adjacency, weight: &[usize], limit: Extent) -> Vec<Option<Extent>> {
+/// Every node after those it refers to; nodes on cycles, and what refers to them, are left out.
+pub(super) fn children_first(graph: &Adjacency) -> Vec<usize> {
     let mut order = Vec::with_capacity(graph.len());
     let mut open: Vec<usize> = graph.iter().map(Vec::len).collect();
     let mut referrers = vec![Vec::new(); graph.len()];
@@ -110,9 +117,21 @@ pub(super) fn extents(graph: &Adjacency, weight: &[usize], limit: Extent) -> Vec
             }
         }
     }
+    order
+}
+
+/// The extent of every node, a size exact up to `limit.size` and as long as the depth is not above
+/// `limit.depth`. `weight` is what a node counts by itself, `order` that of [`children_first`]; a node that
+/// is not in it has no extent.
+pub(super) fn extents(
+    graph: &Adjacency,
+    order: &[usize],
+    weight: &[usize],
+    limit: Extent,
+) -> Vec<Option<Extent>> {
     let mut extents: Vec<Option<Extent>> = vec![None; graph.len()];
     let mut seen = vec![usize::MAX; graph.len()];
-    for node in order {
+    for &node in order {
         let below = graph[node].iter().filter_map(|to| extents[*to]);
         let depth = 1 + below.clone().map(|e| e.depth).max().unwrap_or_default();
         // counts shared nodes more than once, so a small sum needs no closer look
@@ -174,7 +193,12 @@ mod tests {
     fn shared_nodes_count_once_when_it_matters() {
         // a diamond: 0 -> 1, 2 -> 3
         let graph = [vec![1, 2], vec![3], vec![3], vec![]];
-        let extents = extents(&graph, &[1, 1, 1, 10], Extent { depth: 64, size: 14 });
+        let extents = extents(
+            &graph,
+            &children_first(&graph),
+            &[1, 1, 1, 10],
+            Extent { depth: 64, size: 14 },
+        );
         assert_eq!(extents[0], Some(Extent { depth: 3, size: 13 }));
         assert_eq!(extents[3], Some(Extent { depth: 1, size: 10 }));
     }
@@ -185,7 +209,13 @@ mod tests {
         graph.push(vec![]);
         assert!(cyclic_groups(&graph).is_empty());
         assert_eq!(
-            extents(&graph, &vec![1; 100_000], Extent { depth: 64, size: 10 })[0].map(|e| e.depth),
+            extents(
+                &graph,
+                &children_first(&graph),
+                &vec![1; 100_000],
+                Extent { depth: 64, size: 10 }
+            )[0]
+            .map(|e| e.depth),
             Some(100_000)
         );
         graph[99_999].push(0);
@@ -204,7 +234,7 @@ mod tests {
                 let grouped = groups.iter().any(|group| group.contains(&node));
                 prop_assert_eq!(grouped, way_back(&graph, node, &mut 10_000).is_some());
             }
-            let extents = extents(&graph, &[1; 12], Extent { depth: 64, size: 100 });
+            let extents = extents(&graph, &children_first(&graph), &[1; 12], Extent { depth: 64, size: 100 });
             for (node, extent) in extents.iter().enumerate() {
                 prop_assert!(extent.is_some() || !groups.is_empty(), "{}", node);
             }
