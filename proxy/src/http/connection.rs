@@ -50,7 +50,7 @@ pub(super) async fn run(client: Rc<Client>) {
     match end {
         End::Done => linger(&client).await,
         // to a client of HTTP/1.0 an orderly close would look like the response's end
-        End::Broken if client.flags.ancient.get() && !client.flags.response_done.get() => {
+        End::Broken if client.flags.ancient.get() => {
             let _ = client.stream.borrow().set_zero_linger();
         }
         _ => {}

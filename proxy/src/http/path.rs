@@ -12,7 +12,11 @@ pub(super) struct Malformed;
 /// `%2F` stays as it is and so does what it hides: it separates no segments.
 pub(super) fn sanitized(path: &str) -> Result<Cow<'_, str>, Malformed> {
     let plain = decoded(path)?;
-    Ok(if has_detours(plain.as_bytes()) { Cow::Owned(straight(&plain)) } else { plain })
+    Ok(if has_detours(plain.as_bytes()) {
+        Cow::Owned(straight(&plain))
+    } else {
+        plain
+    })
 }
 
 /// Whether a path has segments to be removed.
@@ -36,8 +40,13 @@ fn decoded(path: &str) -> Result<Cow<'_, str>, Malformed> {
             out.push(byte);
             continue;
         }
-        let [high, low, after @ ..] = rest else { return Err(Malformed) };
-        let value = digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low).ok_or(Malformed)?;
+        let [high, low, after @ ..] = rest else {
+            return Err(Malformed);
+        };
+        let value = digit(*high)
+            .zip(digit(*low))
+            .map(|(high, low)| high << 4 | low)
+            .ok_or(Malformed)?;
         rest = after;
         // RFC 3986, section 2.3
         if value.is_ascii_alphanumeric() || b"-._~".contains(&value) {
@@ -50,7 +59,9 @@ fn decoded(path: &str) -> Result<Cow<'_, str>, Malformed> {
 }
 
 fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// Without empty, `.` and `..` segments (RFC 3986, section 5.2.4); a slash at the end stays.

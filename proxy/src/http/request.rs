@@ -77,8 +77,12 @@ mod tests {
 
     use super::*;
 
+    fn parts(request: http::request::Builder) -> Parts {
+        request.body(()).unwrap().into_parts().0
+    }
+
     fn normalized(request: http::request::Builder) -> Result<Parts, Failure> {
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let mut parts = parts(request);
         normalize(&mut parts).map(|()| parts)
     }
 

@@ -90,14 +90,14 @@ async fn send_to(
     others: bool,
     origin: Origin<'_>,
 ) -> Result<Sent, Unsuccessful> {
-    if let Some(mut lease) = Lease::from_pool(worker, endpoint, &leaf.transport) {
+    if let Some(mut lease) = Lease::from_pool(worker, endpoint) {
         let replay = Replay::of(&request);
         match exchange(&mut lease, leaf, request, origin).await {
             Ok(response) => return Ok(Sent { response, lease }),
             Err((Some(back), _)) => request = *back,
             Err((None, failure)) => match replay {
                 Some(replay) if matches!(failure, Failure::Closed | Failure::Broken) => {
-                    request = replay.again()
+                    request = replay.again();
                 }
                 _ => return Err(Unsuccessful::Sent(failure)),
             },
@@ -152,7 +152,7 @@ async fn overdue(limit: Duration, origin: Origin<'_>) {
         match origin {
             Origin::Client(client) => match client.since_request_done() {
                 Some(done) if done >= limit => return,
-                Some(done) => deadline = Instant::now() + (limit - done),
+                Some(done) => deadline = Instant::now() + limit.saturating_sub(done),
                 None => deadline = Instant::now() + limit,
             },
             Origin::Copy => return,
