@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_model::{
-    document::{Config, Node, NodeId, NodeSpec, RouteId, SourceKind, Target},
+    document::{Config, Node, NodeId, NodeSpec, Route, RouteId, SourceKind, Target},
     name::NamespacedName,
 };
 
 use super::{
     accept::Served,
+    extent::sizes,
+    graph::children_first,
     pipeline::Decisions,
     report::{IngressRouteReport, MAX_USERS, Reports, RouteReport, ServiceReport, State},
     routes::{DecidedRoute, RouteOutcome},
@@ -17,8 +19,7 @@ use super::{
 /// What became of each object.
 pub(super) fn reports(config: &Config, decisions: &Decisions) -> Reports {
     let graph = ServiceGraph::new(config);
-    let mut users = graph.users(config);
-    let mut visit = Visit::new(graph.nodes.len());
+    let (leaves, mut users) = (graph.leaves(), graph.users(config));
     let services = decisions.services.iter().map(|(name, served)| {
         let found = graph.index.get(&NodeId::traefik_service(name)).copied();
         let report = ServiceReport {
@@ -32,7 +33,7 @@ pub(super) fn reports(config: &Config, decisions: &Decisions) -> Reports {
                 NodeSpec::Mirror(_) => Some("Mirroring"),
                 NodeSpec::Leaf(_) | NodeSpec::Missing(_) => None,
             }),
-            leaves: found.map_or(0, |i| graph.leaves(i, &mut visit)),
+            leaves: found.map_or(0, |i| leaves[i]),
             used_by: found.map(|i| std::mem::take(&mut users[i])).unwrap_or_default(),
             revision: found.map(|i| own_revision(config, graph.nodes[i])),
         };
@@ -102,22 +103,8 @@ struct ServiceGraph<'a> {
     index: BTreeMap<&'a NodeId, usize>,
     nodes: Vec<&'a Node>,
     references: Vec<Vec<usize>>,
+    children_first: Vec<usize>,
     own_leaves: Vec<usize>,
-}
-
-/// Which nodes one search has seen.
-struct Visit {
-    seen: Vec<usize>,
-    search: usize,
-}
-
-impl Visit {
-    fn new(nodes: usize) -> Self {
-        Self {
-            seen: vec![0; nodes],
-            search: 0,
-        }
-    }
 }
 
 impl<'a> ServiceGraph<'a> {
@@ -136,6 +123,7 @@ impl<'a> ServiceGraph<'a> {
                     .collect()
             })
             .collect();
+        let children_first = children_first(&references);
         let is_leaf = |id: &&NodeId| {
             config
                 .nodes
@@ -150,41 +138,26 @@ impl<'a> ServiceGraph<'a> {
             index,
             nodes,
             references,
+            children_first,
             own_leaves,
         }
     }
 
-    /// Calls `each` for all that can be reached from `start`, which may have been seen in this search.
-    fn walk(&self, start: usize, visit: &mut Visit, mut each: impl FnMut(usize)) {
-        let mut open = vec![start];
-        while let Some(i) = open.pop() {
-            if visit.seen[i] != visit.search {
-                visit.seen[i] = visit.search;
-                each(i);
-                open.extend(&self.references[i]);
-            }
-        }
-    }
-
-    /// References to Services at and below a node; shared nodes count once.
-    fn leaves(&self, start: usize, visit: &mut Visit) -> usize {
-        visit.search += 1;
-        let mut leaves = 0;
-        self.walk(start, visit, |i| leaves += self.own_leaves[i]);
-        leaves
+    /// References to Services at and below each node; those of shared nodes count once.
+    fn leaves(&self) -> Vec<usize> {
+        sizes(
+            &self.references,
+            &self.children_first,
+            &self.own_leaves,
+            usize::MAX,
+        )
     }
 
     /// The first IngressRoutes that reach each node.
     fn users(&self, config: &Config) -> Vec<BTreeSet<NamespacedName>> {
-        let mut users = vec![BTreeSet::new(); self.nodes.len()];
-        let mut visit = Visit::new(self.nodes.len());
-        let mut user = NamespacedName::new("", "");
-        // routes of one IngressRoute stand together
+        let name = |route: &Route| NamespacedName::new(&route.source.namespace, &route.source.name);
+        let mut direct: BTreeMap<NamespacedName, BTreeSet<usize>> = BTreeMap::new();
         for route in config.routes.values() {
-            if (&user.namespace, &user.name) != (&route.source.namespace, &route.source.name) {
-                user = NamespacedName::new(&route.source.namespace, &route.source.name);
-                visit.search += 1;
-            }
             let Target::Node(target) = &route.target else {
                 continue;
             };
@@ -193,17 +166,37 @@ impl<'a> ServiceGraph<'a> {
                 .get(target)
                 .into_iter()
                 .flat_map(|node| node.spec.references());
-            for start in std::iter::once(target)
+            let named = std::iter::once(target)
                 .chain(below)
-                .filter_map(|id| self.index.get(id))
-            {
-                self.walk(*start, &mut visit, |i| {
-                    if users[i].len() < MAX_USERS {
-                        users[i].insert(user.clone());
-                    }
-                });
+                .filter_map(|id| self.index.get(id).copied());
+            direct.entry(name(route)).or_default().extend(named);
+        }
+        let mut users: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        for (user, targets) in direct.values().enumerate() {
+            for &target in targets {
+                users[target].push(user);
+                users[target].truncate(MAX_USERS);
             }
         }
-        users
+        // the first ones of a union are among the first ones of its parts
+        for &node in self.children_first.iter().rev() {
+            let above = std::mem::take(&mut users[node]);
+            for &to in &self.references[node] {
+                if users[to] != above {
+                    users[to].extend(&above);
+                    users[to].sort_unstable();
+                    users[to].dedup();
+                    users[to].truncate(MAX_USERS);
+                }
+            }
+            users[node] = above;
+        }
+        let names: Vec<&NamespacedName> = direct.keys().collect();
+        let named = |list: Vec<usize>| {
+            list.into_iter()
+                .filter_map(|user| names.get(user).copied().cloned())
+                .collect()
+        };
+        users.into_iter().map(named).collect()
     }
 }

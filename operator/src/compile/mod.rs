@@ -13,6 +13,7 @@
 mod accept;
 mod code;
 mod effect;
+mod extent;
 pub mod finding;
 mod flatten;
 mod form;

@@ -4,8 +4,9 @@ use weir_model::path::FieldPath;
 
 use super::Choice;
 use crate::compile::{
+    extent::{Extent, extents},
     finding::{Code, Finding},
-    graph::{Extent, children_first, extents},
+    graph::children_first,
 };
 
 /// The graph and how much is below each node of it.
