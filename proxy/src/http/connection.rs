@@ -185,3 +185,19 @@ async fn linger(client: &Rc<Client>) {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, F: Future>(_: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What a connection's task takes while it is parked.
+    #[test]
+    fn a_parked_connection_is_small() {
+        assert!(size(run) <= 320, "{}", size(run));
+        assert!(size_of::<Client>() <= 256, "{}", size_of::<Client>());
+    }
+}
