@@ -10,8 +10,9 @@ CARGO ?= cargo
 CARGO_FLAGS ?=
 PROFILE ?= dev
 
-# cargo calls the folder of the dev profile `debug`
-BIN := $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+# Asked of cargo, which may be configured to build somewhere else; the folder of the dev profile is `debug`.
+TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
 .PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet e2e doc
@@ -48,7 +49,8 @@ check-gen: build ## check that the generated files are up to date
 check-deps: ## check what the crates depend on, and that each of them builds alone
 	@refuse() { package=$$1 names=$$2; shift 2; \
 	  tree=$$($(CARGO) tree $(CARGO_FLAGS) -p "$$package" -e normal --prefix none "$$@") || exit 1; \
-	  if found=$$(echo "$$tree" | grep -E "^($$names) v" | sort -u); then \
+	  found=$$(echo "$$tree" | grep -E "^($$names) v" | sort -u); \
+	  if [ -n "$$found" ]; then \
 	    echo "$$package $$* must not depend on:" >&2; echo "$$found" >&2; exit 1; \
 	  fi; echo "$$package $$*: free of $$names"; }; \
 	refuse weir-operator 'tokio|hyper' --no-default-features && \

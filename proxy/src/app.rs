@@ -11,13 +11,13 @@ use std::{
 use http::HeaderValue;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
-use tokio::{runtime::Builder, time::sleep};
 use weir_model::entry_point::EntryPoint;
 
 use crate::{
     admin::Admin,
     config::{self, Loader},
-    drain::{self, Drain, Drainer, Stage},
+    control::Control,
+    drain::{self, Drainer, Stage},
     limits::Limits,
     metrics::Shard,
     process::{self, Budget, Process},
@@ -362,64 +362,5 @@ impl Drop for Running {
         self.drainer.advance(Stage::Over);
         // whoever wants to know joins
         let _ = self.join_all();
-    }
-}
-
-/// The thread beside the workers: loads documents, answers at the admin port, times the drain.
-struct Control {
-    admin: Admin,
-    drain: Drain,
-    drain_delay: Duration,
-    drainer: Arc<Drainer>,
-    grace_period: Duration,
-    listener: TcpListener,
-    loader: Loader,
-}
-
-impl Control {
-    fn run(self) -> io::Result<()> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let result = runtime.block_on(self.serve());
-        // a load that is under way may take its time
-        runtime.shutdown_background();
-        result
-    }
-
-    async fn serve(self) -> io::Result<()> {
-        let Self {
-            admin,
-            mut drain,
-            drain_delay,
-            drainer,
-            grace_period,
-            listener,
-            loader,
-        } = self;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let current = loader.current().clone();
-        let retire = async {
-            loop {
-                sleep(Duration::from_secs(1)).await;
-                current.sweep();
-            }
-        };
-        let mut announced = drain.clone();
-        let stages = async {
-            announced.reached(Stage::Announced).await;
-            tracing::info!(?drain_delay, "draining");
-            sleep(drain_delay).await;
-            drainer.advance(Stage::Draining);
-            sleep(grace_period).await;
-            drainer.advance(Stage::Over);
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            never = loader.run() => match never {},
-            () = admin.serve(listener) => {}
-            () = stages => {}
-            () = retire => {}
-            () = drain.reached(Stage::Over) => {}
-        }
-        Ok(())
     }
 }

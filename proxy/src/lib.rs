@@ -14,6 +14,7 @@ pub mod app;
 pub mod balance;
 pub mod cli;
 pub mod config;
+mod control;
 pub mod drain;
 pub mod error;
 mod http;

@@ -26,7 +26,11 @@ impl Counter {
     }
 
     pub(crate) fn dec(&self) {
-        self.add(u64::MAX);
+        self.sub(1);
+    }
+
+    pub(crate) fn sub(&self, amount: u64) {
+        self.add(amount.wrapping_neg());
     }
 
     pub(crate) fn set(&self, value: u64) {

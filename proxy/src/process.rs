@@ -28,6 +28,23 @@ pub(crate) struct Process {
     pub(crate) mirror_bytes: Budget,
 }
 
+#[cfg(test)]
+impl Process {
+    /// Without entry points, and with a budget of bytes for mirrors.
+    pub(crate) fn for_tests(mirror_bytes: usize) -> Self {
+        Self {
+            limits: Limits::default(),
+            workers: 1,
+            entry_points: Box::default(),
+            hostname: HeaderValue::from_static("test"),
+            start: Instant::now(),
+            connections: 0.into(),
+            mirror_copies: Budget::new(1),
+            mirror_bytes: Budget::new(mirror_bytes),
+        }
+    }
+}
+
 /// An entry point as requests need it.
 #[derive(Debug)]
 pub(crate) struct EntryPoint {

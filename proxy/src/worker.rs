@@ -162,18 +162,13 @@ fn server(limits: &Limits) -> http1::Builder {
 async fn tick(worker: Rc<Worker>) {
     let mut ticks = interval(worker.clock.tick());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = worker.snapshot();
     loop {
         ticks.tick().await;
         worker.clock.advance();
         worker.metrics.heartbeat.set(worker.clock.millis());
         worker.connections.sweep();
         worker.upstreams.sweep(&worker.clock, &worker.metrics);
-        // also lets go of an old snapshot when no request comes
-        let now = worker.snapshot();
-        if !Rc::ptr_eq(&seen, &now) {
-            worker.upstreams.keep_only(&now, &worker.metrics);
-            seen = now;
-        }
+        // lets go of an old snapshot when no request comes
+        worker.snapshots.borrow_mut().load();
     }
 }

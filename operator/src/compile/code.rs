@@ -110,7 +110,7 @@ catalogue! {
     46 IgnoredField Warning None "weir does not use this field; traffic flows without it.",
     47 UnboundedMirrorBody Info None "Copies of request bodies have no limit of their own.",
     48 Orphaned Info None "No route reaches the TraefikService.",
-    49 NoEndpoints Warning None "The Service has no endpoint that could serve.",
+    49 NoEndpoints Warning None "What is referred to has no endpoint that could serve.",
     50 Conflicted Warning None "Another route has the same rule and priority and wins.",
     51 DefaultInterval Info None "A health check has no interval and uses the configured default.",
     52 RuleNeverMatches Warning None "A part of a match rule never matches.",

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use weir_model::name::NamespacedName;
+use weir_model::{
+    document::{Config, TransportId},
+    name::NamespacedName,
+};
 
 use super::{
-    Snapshot,
     accept::Served,
     finding::{Finding, Kind},
     form::Reference,
     pipeline::Decisions,
-    routes::RouteOutcome,
+    routes::{DecidedRoute, RouteOutcome},
 };
 
 /// Fills in the effect of findings that refuse something.
-pub(super) fn complete(findings: &mut [Finding], decisions: &Decisions, snapshot: &Snapshot) {
+pub(super) fn complete(findings: &mut [Finding], decisions: &Decisions, config: &Config) {
     let referrers = referrers(decisions);
     for finding in findings.iter_mut().filter(|f| f.effect.is_empty()) {
         let name = &finding.object.name;
@@ -25,10 +27,10 @@ pub(super) fn complete(findings: &mut [Finding], decisions: &Decisions, snapshot
                 Some(Served::Nothing) | None => not_served(referrers.get(name).copied().unwrap_or_default()),
             },
             Kind::IngressRoute => route_effect(finding, decisions),
-            Kind::ServersTransport => match snapshot.servers_transports.get(name) {
-                Some(_) => "Services that name it keep its last accepted form, or are passed over".to_owned(),
-                None => String::new(),
-            },
+            Kind::ServersTransport if config.transports.contains_key(&TransportId::new(name)) => {
+                "it is used as it was accepted before".to_owned()
+            }
+            Kind::ServersTransport => "Services that name it are passed over".to_owned(),
             _ => String::new(),
         };
     }
@@ -36,6 +38,7 @@ pub(super) fn complete(findings: &mut [Finding], decisions: &Decisions, snapshot
 
 fn still_served(generation: i64) -> String {
     match generation {
+        // offline there are no generations
         0 => "what was accepted before keeps being served".to_owned(),
         generation => format!("generation {generation} keeps being served"),
     }
@@ -50,23 +53,32 @@ fn not_served(referrers: usize) -> String {
 }
 
 fn route_effect(finding: &Finding, decisions: &Decisions) -> String {
-    match decisions
-        .route(&finding.object.name, &finding.field)
-        .map(|route| &route.outcome)
-    {
-        Some(RouteOutcome::LastGood(form)) => {
-            format!(
-                "the route as it was accepted before: {}",
-                still_served(form.source.generation)
-            )
-        }
-        Some(RouteOutcome::Unavailable(_)) => "requests that match the route get 503".to_owned(),
-        Some(RouteOutcome::Unserved) => {
-            "the route is not served: its requests may reach other routes, or get 404".to_owned()
-        }
-        Some(RouteOutcome::Current(_)) => "the route is served as it is".to_owned(),
-        None => "its routes keep their last accepted form, or answer 503".to_owned(),
+    if let Some(route) = decisions.route(&finding.object.name, &finding.field) {
+        return match &route.outcome {
+            RouteOutcome::LastGood(form) => still_served(form.source.generation),
+            RouteOutcome::Unavailable(_) => "requests that match the route get 503".to_owned(),
+            RouteOutcome::Unserved => {
+                "the route is not served: its requests may reach other routes, or get 404".to_owned()
+            }
+            RouteOutcome::Current(_) => "the route is served as it is".to_owned(),
+        };
     }
+    let routes = decisions
+        .routes
+        .get(&finding.object.name)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let every = |wanted: fn(&DecidedRoute) -> bool| !routes.is_empty() && routes.iter().all(wanted);
+    let effect = if every(|route| matches!(route.outcome, RouteOutcome::LastGood(_))) {
+        "its routes keep being served as they were accepted before"
+    } else if every(|route| matches!(route.outcome, RouteOutcome::Unavailable(_))) {
+        "requests that match its routes get 503"
+    } else if routes.is_empty() {
+        "it has no routes that could be served"
+    } else {
+        "its routes keep their last accepted form, or answer 503"
+    };
+    effect.to_owned()
 }
 
 /// How many references to each TraefikService are in what is served.

@@ -17,7 +17,7 @@ use super::{
         LeafForm, PROVIDER, RefTarget, Reference, RouteForm, RouteTarget, ServiceForm, Shape, Tls,
         traefik_service_name,
     },
-    resolve::{Problem, Resolver},
+    resolve::{Problem, Resolver, nothing_left},
 };
 
 /// Whose references are followed.
@@ -49,6 +49,10 @@ pub(super) struct Flattener<'a, 'b> {
     pub nodes: BTreeMap<NodeId, Node>,
     pub routes: BTreeMap<RouteId, Route>,
     pub findings: Vec<Finding>,
+    /// TraefikServices through which no request gets anywhere.
+    dead: BTreeSet<NodeId>,
+    /// The certificate that was asked for last: all routes of an object ask for the same one.
+    certificate: Option<(SecretId, Result<(), Problem>)>,
 }
 
 const GETS_503: &str = "requests get 503 `no available server`";
@@ -63,10 +67,12 @@ impl<'a, 'b> Flattener<'a, 'b> {
             nodes: BTreeMap::new(),
             routes: BTreeMap::new(),
             findings: Vec::new(),
+            dead: BTreeSet::new(),
+            certificate: None,
         }
     }
 
-    /// Adds the node of a TraefikService and those of its references.
+    /// Adds the node of a TraefikService and those of its references. Those that it refers to come before.
     pub fn service(&mut self, object: &ObjectId, form: &ServiceForm) {
         let node = NodeId::traefik_service(&object.name);
         let mut owner = Owner {
@@ -75,7 +81,10 @@ impl<'a, 'b> Flattener<'a, 'b> {
             source: &form.source,
             taken: BTreeMap::new(),
         };
-        let spec = self.shape(&mut owner, &form.shape, LEADS_NOWHERE);
+        let (spec, leads_on) = self.shape(&mut owner, &form.shape, LEADS_NOWHERE);
+        if !leads_on {
+            self.dead.insert(owner.node.clone());
+        }
         let label = traefik_service_name(&object.name) + PROVIDER;
         self.nodes.insert(
             owner.node,
@@ -125,8 +134,9 @@ impl<'a, 'b> Flattener<'a, 'b> {
         self.nodes = nodes;
     }
 
-    /// Adds a route and the nodes of its references.
-    pub fn route(&mut self, object: &ObjectId, form: &RouteForm) {
+    /// Adds a route and the nodes of its references; `is_current`: as it is written, not as it was accepted
+    /// before.
+    pub fn route(&mut self, object: &ObjectId, form: &RouteForm, is_current: bool) {
         let node = NodeId::route(&form.id);
         let mut owner = Owner {
             object,
@@ -134,6 +144,7 @@ impl<'a, 'b> Flattener<'a, 'b> {
             source: &form.source,
             taken: BTreeMap::new(),
         };
+        let tls = self.tls(&owner, &form.tls, is_current);
         let target = match &form.target {
             RouteTarget::Unavailable(reason) => Target::Unavailable(reason.clone()),
             RouteTarget::One(reference) => {
@@ -142,7 +153,7 @@ impl<'a, 'b> Flattener<'a, 'b> {
                 Target::Node(followed.node)
             }
             RouteTarget::Several(children) => {
-                let spec = self.weighted(&mut owner, children, None, GETS_503);
+                let (spec, _) = self.weighted(&mut owner, children, None, GETS_503);
                 let node = Node {
                     label: form.label.clone(),
                     revision: 0,
@@ -153,7 +164,6 @@ impl<'a, 'b> Flattener<'a, 'b> {
                 Target::Node(owner.node)
             }
         };
-        let tls = self.tls(object, &form.tls);
         let options = self.resolver.options;
         let serves = |name: &String| {
             options
@@ -182,30 +192,38 @@ impl<'a, 'b> Flattener<'a, 'b> {
         self.routes.insert(form.id.clone(), route);
     }
 
-    fn tls(&mut self, object: &ObjectId, tls: &Tls) -> Option<RouteTls> {
+    fn tls(&mut self, owner: &Owner<'_>, tls: &Tls, is_current: bool) -> Option<RouteTls> {
         let name = match tls {
             Tls::Any => return None,
             Tls::Default => return Some(RouteTls::default()),
             Tls::Secret(name) => name,
         };
         let id = SecretId::secret(name);
-        let certificate = self.resolver.certificate(&id, "secretName").map(|()| id);
-        let certificate = certificate.map_err(|problem| {
-            let field = FieldPath::root().key("spec").key("tls").key(problem.key);
+        let known = self.certificate.take().filter(|(of, _)| *of == id);
+        let (id, found) = known.unwrap_or_else(|| {
+            let found = self.resolver.certificate(&id, "secretName");
+            (id, found)
+        });
+        if let Err(problem) = &found {
+            let field = spec().key("tls").key(problem.key);
+            let (field, message) = place(owner, is_current.then_some(field), &problem.message);
             // every route of the object says the same, which is sorted out with other doubles
             self.findings.push(
-                Finding::new(object.clone(), field, problem.code, problem.message)
-                    .maybe_help(problem.help)
+                Finding::new(owner.object.clone(), field, problem.code, message)
+                    .maybe_help(problem.help.clone())
                     .effect("the routes are served with the default certificate, which clients do not trust"),
             );
-        });
+        }
+        let certificate = found.is_ok().then(|| id.clone());
+        self.certificate = Some((id, found));
         Some(RouteTls {
-            certificate: certificate.ok(),
+            certificate,
             secret: Some(name.name.clone()),
         })
     }
 
-    fn shape(&mut self, owner: &mut Owner<'_>, shape: &Shape, nothing_left: &str) -> NodeSpec {
+    /// What a shape becomes, and whether a request gets anywhere through it.
+    fn shape(&mut self, owner: &mut Owner<'_>, shape: &Shape, nothing_left: &str) -> (NodeSpec, bool) {
         match shape {
             Shape::Weighted { children, sticky } => {
                 self.weighted(owner, children, sticky.clone(), nothing_left)
@@ -226,12 +244,15 @@ impl<'a, 'b> Flattener<'a, 'b> {
                         percent: *percent,
                     }
                 });
-                NodeSpec::Mirror(Mirror {
-                    mirrors: mirrors.collect(),
+                let mirrors = mirrors.collect();
+                let leads_on = main.leads_on();
+                let mirror = Mirror {
                     main: main.node,
                     max_body_size: *max_body_size,
                     mirror_body: *mirror_body,
-                })
+                    mirrors,
+                };
+                (NodeSpec::Mirror(mirror), leads_on)
             }
         }
     }
@@ -242,7 +263,7 @@ impl<'a, 'b> Flattener<'a, 'b> {
         children: &[(Reference, Weight)],
         sticky: Option<weir_model::document::StickyCookie>,
         nothing_left: &str,
-    ) -> NodeSpec {
+    ) -> (NodeSpec, bool) {
         let followed: Vec<(Followed<'_>, Weight)> = children
             .iter()
             .map(|(reference, weight)| (self.follow(owner, reference), *weight))
@@ -280,10 +301,11 @@ impl<'a, 'b> Flattener<'a, 'b> {
                 weight,
             });
         }
-        NodeSpec::Weighted(Weighted {
+        let weighted = Weighted {
             children: list,
             sticky,
-        })
+        };
+        (NodeSpec::Weighted(weighted), some_left)
     }
 
     /// Follows a reference to its node, which is added if it belongs to the owner.
@@ -291,11 +313,14 @@ impl<'a, 'b> Flattener<'a, 'b> {
         let from = owner.object.name.namespace.as_str();
         match &reference.to {
             RefTarget::TraefikService(name) => match self.resolver.traefik_service(from, name) {
-                Ok(node) => Followed {
-                    reference,
-                    node,
-                    problems: Vec::new(),
-                },
+                Ok(node) => {
+                    let dead = self.dead.contains(&node).then(|| nothing_left(name));
+                    Followed {
+                        reference,
+                        node,
+                        problems: dead.into_iter().collect(),
+                    }
+                }
                 Err(problem) => {
                     let node = owner.node.missing(name);
                     let spec = NodeSpec::Missing(Missing {
@@ -367,18 +392,8 @@ impl<'a, 'b> Flattener<'a, 'b> {
         let reference = followed.reference;
         for problem in &followed.problems {
             // a form from the previous config stands in no manifest
-            let (field, message) = if reference.field.is_root() {
-                let generation = owner.source.generation;
-                (
-                    FieldPath::root().key("spec"),
-                    format!(
-                        "in the last accepted generation {generation}: {}",
-                        problem.message
-                    ),
-                )
-            } else {
-                (reference.field.key(problem.key), problem.message.clone())
-            };
+            let field = (!reference.field.is_root()).then(|| reference.field.key(problem.key));
+            let (field, message) = place(owner, field, &problem.message);
             let effect = if problem.harmless {
                 "traffic flows as if the field were not there"
             } else {
@@ -391,6 +406,23 @@ impl<'a, 'b> Flattener<'a, 'b> {
             );
         }
     }
+}
+
+/// Where to say something: at its field or, of a form that was accepted before, at the object's `spec`.
+fn place(owner: &Owner<'_>, field: Option<FieldPath>, message: &str) -> (FieldPath, String) {
+    match (field, owner.source.generation) {
+        (Some(field), _) => (field, message.to_owned()),
+        // offline there are no generations
+        (None, 0) => (spec(), format!("in what was accepted before: {message}")),
+        (None, generation) => (
+            spec(),
+            format!("in the last accepted generation {generation}: {message}"),
+        ),
+    }
+}
+
+fn spec() -> FieldPath {
+    FieldPath::root().key("spec")
 }
 
 /// `name`, or `name~2` and so on where it is taken.

@@ -1,4 +1,4 @@
-//! Graphs of indices: cycles with their paths, depths and sizes. Nothing here recurses.
+//! Graphs of indices: cycles with their paths, and an order. Nothing here recurses.
 
 use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
@@ -9,12 +9,20 @@ pub(super) type Adjacency = [Vec<usize>];
 ///
 /// Tarjan's strongly connected components with the call stack as a vector.
 pub(super) fn cyclic_groups(graph: &Adjacency) -> Vec<Vec<usize>> {
+    cyclic_groups_below(graph, 0..graph.len())
+}
+
+/// The same among the nodes that can be reached from `roots`.
+pub(super) fn cyclic_groups_below(
+    graph: &Adjacency,
+    roots: impl IntoIterator<Item = usize>,
+) -> Vec<Vec<usize>> {
     const UNSEEN: usize = usize::MAX;
     let mut index = vec![UNSEEN; graph.len()];
     let mut low = vec![0; graph.len()];
     let mut on_stack = vec![false; graph.len()];
     let (mut stack, mut calls, mut groups, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for root in 0..graph.len() {
+    for root in roots {
         if index[root] != UNSEEN {
             continue;
         }
@@ -80,18 +88,8 @@ pub(super) fn way_back(graph: &Adjacency, start: usize, budget: &mut usize) -> O
     None
 }
 
-/// Measures of a node of an acyclic graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Extent {
-    /// Levels: the node itself and the longest chain below it.
-    pub depth: usize,
-    /// Weights of the distinct nodes below it and its own; once above the limit, not exactly.
-    pub size: usize,
-}
-
-/// The extent of every node, a size exact up to `limit.size` and as long as the depth is not above
-/// `limit.depth`. `weight` is what a node counts by itself. Nodes on cycles have no extent.
-pub(super) fn extents(graph: &Adjacency, weight: &[usize], limit: Extent) -> Vec<Option<Extent>> {
+/// Every node after those it refers to; nodes on cycles, and what refers to them, are left out.
+pub(super) fn children_first(graph: &Adjacency) -> Vec<usize> {
     let mut order = Vec::with_capacity(graph.len());
     let mut open: Vec<usize> = graph.iter().map(Vec::len).collect();
     let mut referrers = vec![Vec::new(); graph.len()];
@@ -110,43 +108,7 @@ pub(super) fn extents(graph: &Adjacency, weight: &[usize], limit: Extent) -> Vec
             }
         }
     }
-    let mut extents: Vec<Option<Extent>> = vec![None; graph.len()];
-    let mut seen = vec![usize::MAX; graph.len()];
-    for node in order {
-        let below = graph[node].iter().filter_map(|to| extents[*to]);
-        let depth = 1 + below.clone().map(|e| e.depth).max().unwrap_or_default();
-        // counts shared nodes more than once, so a small sum needs no closer look
-        let most = below
-            .clone()
-            .fold(weight[node], |sum, e| sum.saturating_add(e.size));
-        let certain = most <= limit.size || depth > limit.depth || below.clone().any(|e| e.size > limit.size);
-        let size = if certain {
-            most
-        } else {
-            distinct(graph, weight, node, limit.size, &mut seen)
-        };
-        extents[node] = Some(Extent { depth, size });
-    }
-    extents
-}
-
-/// The weights of the distinct nodes reachable from `start`, counted until they are above `limit`.
-fn distinct(graph: &Adjacency, weight: &[usize], start: usize, limit: usize, seen: &mut [usize]) -> usize {
-    let (mut size, mut stack) = (0_usize, vec![start]);
-    seen[start] = start;
-    while let Some(node) = stack.pop() {
-        size = size.saturating_add(weight[node]);
-        if size > limit {
-            return size;
-        }
-        for &to in &graph[node] {
-            if seen[to] != start {
-                seen[to] = start;
-                stack.push(to);
-            }
-        }
-    }
-    size
+    order
 }
 
 #[cfg(test)]
@@ -171,23 +133,11 @@ mod tests {
     }
 
     #[test]
-    fn shared_nodes_count_once_when_it_matters() {
-        // a diamond: 0 -> 1, 2 -> 3
-        let graph = [vec![1, 2], vec![3], vec![3], vec![]];
-        let extents = extents(&graph, &[1, 1, 1, 10], Extent { depth: 64, size: 14 });
-        assert_eq!(extents[0], Some(Extent { depth: 3, size: 13 }));
-        assert_eq!(extents[3], Some(Extent { depth: 1, size: 10 }));
-    }
-
-    #[test]
     fn long_chains_need_no_stack() {
         let mut graph: Vec<Vec<usize>> = (1..100_000).map(|i| vec![i]).collect();
         graph.push(vec![]);
         assert!(cyclic_groups(&graph).is_empty());
-        assert_eq!(
-            extents(&graph, &vec![1; 100_000], Extent { depth: 64, size: 10 })[0].map(|e| e.depth),
-            Some(100_000)
-        );
+        assert_eq!(children_first(&graph)[0], 99_999);
         graph[99_999].push(0);
         assert_eq!(cyclic_groups(&graph).len(), 1);
     }
@@ -203,10 +153,6 @@ mod tests {
             for node in 0..12 {
                 let grouped = groups.iter().any(|group| group.contains(&node));
                 prop_assert_eq!(grouped, way_back(&graph, node, &mut 10_000).is_some());
-            }
-            let extents = extents(&graph, &[1; 12], Extent { depth: 64, size: 100 });
-            for (node, extent) in extents.iter().enumerate() {
-                prop_assert!(extent.is_some() || !groups.is_empty(), "{}", node);
             }
         }
     }

@@ -13,11 +13,14 @@
 mod accept;
 mod code;
 mod effect;
+mod extent;
 pub mod finding;
 mod flatten;
 mod form;
+mod gather;
 mod graph;
 pub mod input;
+mod notices;
 mod options;
 mod parse;
 mod pipeline;
@@ -27,6 +30,7 @@ mod resolve;
 pub(crate) mod revision;
 mod routes;
 pub mod rule;
+pub mod view;
 
 use weir_model::document::{Config, Endpoints, Secrets, validate::Violation};
 

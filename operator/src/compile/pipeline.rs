@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weir_model::{
     document::{
-        Config, EndpointSetId, Endpoints, Node, NodeId, NodeSpec, Route, RouteId, SCHEMA, SecretId, Secrets,
+        Config, EndpointSetId, Endpoints, Node, NodeId, Route, RouteId, SCHEMA, SecretId, Secrets,
         TransportId, validate::validate,
     },
     name::NamespacedName,
     path::FieldPath,
-    rule::Matcher,
 };
 
 use super::{
@@ -19,8 +18,9 @@ use super::{
     finding::{Code, Finding, Kind, ObjectId},
     flatten::Flattener,
     form::previous,
+    gather::reports,
+    notices,
     parse::{Sink, is_ours, servers_transport, traefik_service},
-    report::{IngressRouteReport, Reports, RouteReport, ServiceReport, State, leaves, used_by},
     resolve::{Resolver, TransportCandidate, Transports},
     revision,
     routes::{DecidedRoute, RouteOutcome, decide},
@@ -65,8 +65,8 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
 
     let mut resolver = Resolver::new(snapshot, options, &decisions.services, transports);
     let mut flattener = Flattener::new(&mut resolver);
-    for (name, served) in &decisions.services {
-        if let Some(form) = served.form() {
+    for name in &acceptance.children_first {
+        if let Some(form) = decisions.services.get(name).and_then(Served::form) {
             flattener.service(&traefik_service_id(name), form);
         }
     }
@@ -80,7 +80,8 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
         };
         for route in decided {
             if let Some(form) = route.outcome.form() {
-                flattener.route(&object, form);
+                let is_current = !matches!(route.outcome, RouteOutcome::LastGood(_));
+                flattener.route(&object, form, is_current);
             }
             if let Some(form) = &route.refused {
                 flattener.refused_route(&object, form);
@@ -97,9 +98,9 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
         config = previous.clone();
     }
     let reports = reports(&config, &decisions);
-    conflicts(&config, &mut findings);
-    orphans(&reports, &mut findings);
-    effect::complete(&mut findings, &decisions, snapshot);
+    notices::conflicts(&config, &decisions, &mut findings);
+    notices::orphans(&reports, &mut findings);
+    effect::complete(&mut findings, &decisions, &config);
     findings.sort();
     findings.dedup();
     Compilation {
@@ -151,7 +152,8 @@ fn unreadable(snapshot: &Snapshot) -> Vec<Finding> {
             kind,
             name: name.clone(),
         };
-        Finding::new(object, FieldPath::root(), Code::InvalidSpec, error.clone()).effect(effect)
+        let message = format!("it cannot be read: {error}");
+        Finding::new(object, FieldPath::root(), Code::InvalidSpec, message).effect(effect)
     };
     let services = snapshot.services.iter().filter_map(|(name, service)| {
         let error = service.as_ref().err()?;
@@ -240,141 +242,6 @@ fn transport_candidates(
         });
     }
     candidates
-}
-
-fn reports(config: &Config, decisions: &Decisions) -> Reports {
-    let mut users = used_by(config);
-    let services = decisions.services.iter().map(|(name, served)| {
-        let id = NodeId::traefik_service(name);
-        let node = config.nodes.get(&id);
-        let report = ServiceReport {
-            state: match served {
-                Served::Current(_) => State::Served,
-                Served::LastGood(form) => State::LastGood(form.source.generation),
-                Served::Nothing => State::NotServed,
-            },
-            kind: node.and_then(|node| match node.spec {
-                NodeSpec::Weighted(_) => Some("Weighted"),
-                NodeSpec::Mirror(_) => Some("Mirroring"),
-                NodeSpec::Leaf(_) | NodeSpec::Missing(_) => None,
-            }),
-            leaves: leaves(config, &id),
-            used_by: users.remove(name).unwrap_or_default(),
-            // a node and those of its references, which belong to it, sort together
-            revision: node.map(|_| own_revision(config, &id)),
-        };
-        (name.clone(), report)
-    });
-    let ingress_routes = decisions.routes.iter().map(|(name, routes)| {
-        let mut report = IngressRouteReport::default();
-        for route in routes {
-            let id = route.outcome.form().map(|form| form.id.clone());
-            if let Some((id, served)) = id.as_ref().and_then(|id| Some((id, config.routes.get(id)?))) {
-                report.hosts.extend(
-                    served
-                        .matcher
-                        .hosts()
-                        .into_iter()
-                        .flatten()
-                        .map(|h| h.as_str().to_owned()),
-                );
-                let own = served.revision.max(own_revision(config, &NodeId::route(id)));
-                report.revision = report.revision.max(Some(own));
-            }
-            let state = match &route.outcome {
-                RouteOutcome::Current(_) => State::Served,
-                RouteOutcome::LastGood(form) => State::LastGood(form.source.generation),
-                RouteOutcome::Unavailable(_) => State::Unavailable,
-                RouteOutcome::Unserved => State::NotServed,
-            };
-            report.routes.push(RouteReport {
-                rule: route.rule.clone(),
-                state,
-                id,
-            });
-        }
-        (name.clone(), report)
-    });
-    Reports {
-        services: services.collect(),
-        ingress_routes: ingress_routes.collect(),
-    }
-}
-
-/// The newest revision of a node and of the nodes of its references.
-fn own_revision(config: &Config, id: &NodeId) -> u64 {
-    let mine = |other: &NodeId| {
-        let rest = other.as_str().strip_prefix(id.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('>'))
-    };
-    let from_here = config
-        .nodes
-        .range(id..)
-        .take_while(|(other, _)| other.as_str().starts_with(id.as_str()));
-    from_here
-        .filter(|(other, _)| mine(other))
-        .map(|(_, node)| node.revision)
-        .max()
-        .unwrap_or_default()
-}
-
-/// Routes that can never match, since another one has the same rule and priority at their entry points.
-fn conflicts(config: &Config, findings: &mut Vec<Finding>) {
-    let mut groups: BTreeMap<(&Matcher, i64), Vec<_>> = BTreeMap::new();
-    for (id, route) in &config.routes {
-        groups
-            .entry((&route.matcher, route.priority))
-            .or_default()
-            .push((route.precedence(id), route));
-    }
-    for mut group in groups.into_values().filter(|group| group.len() > 1) {
-        group.sort_by_key(|(precedence, _)| *precedence);
-        for (i, (_, loser)) in group.iter().enumerate() {
-            let shared = |name: &String| loser.entry_points.contains(name);
-            let winner = group[..i]
-                .iter()
-                .find(|(_, winner)| winner.entry_points.iter().any(shared));
-            let Some((_, winner)) = winner else { continue };
-            let object = |route: &Route| ObjectId {
-                kind: Kind::IngressRoute,
-                name: NamespacedName::new(&route.source.namespace, &route.source.name),
-            };
-            let field = |position: u32| {
-                FieldPath::root()
-                    .key("spec")
-                    .key("routes")
-                    .index(position as usize)
-                    .key("match")
-            };
-            let message = format!(
-                "{}, route {} has the same rule and priority and comes first",
-                object(winner),
-                winner.position + 1
-            );
-            findings.push(
-                Finding::new(object(loser), field(loser.position), Code::Conflicted, message)
-                    .effect("no request reaches this route at the entry points that both have")
-                    .help("give one of them another priority, or remove it")
-                    .related(object(winner), field(winner.position), "wins"),
-            );
-        }
-    }
-}
-
-fn orphans(reports: &Reports, findings: &mut Vec<Finding>) {
-    for (name, report) in &reports.services {
-        if report.used_by.is_empty() && report.state != State::NotServed {
-            findings.push(
-                Finding::new(
-                    traefik_service_id(name),
-                    FieldPath::root(),
-                    Code::Orphaned,
-                    "no route reaches it",
-                )
-                .effect("it gets no requests"),
-            );
-        }
-    }
 }
 
 impl Decisions {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weir_model::{
-    document::{Config, NodeId, NodeSpec, RouteId, SourceKind, Target},
-    name::NamespacedName,
-};
+use weir_model::{document::RouteId, name::NamespacedName};
+
+/// IngressRoutes that a TraefikService's report names at most.
+pub const MAX_USERS: usize = 100;
 
 /// Which form of something is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum State {
     LastGood(i64),
     /// Its rule is known; it answers 503.
     Unavailable,
-    /// Nothing.
+    /// Nothing, or at no entry point.
     NotServed,
 }
 
@@ -29,7 +29,7 @@ pub struct ServiceReport {
     pub kind: Option<&'static str>,
     /// Distinct references to Services below it.
     pub leaves: usize,
-    /// IngressRoutes that reach it.
+    /// The first [`MAX_USERS`] IngressRoutes that reach it.
     pub used_by: BTreeSet<NamespacedName>,
     /// The revision that brought what is served.
     pub revision: Option<u64>,
@@ -64,42 +64,4 @@ pub struct Reports {
     pub services: BTreeMap<NamespacedName, ServiceReport>,
     /// By name.
     pub ingress_routes: BTreeMap<NamespacedName, IngressRouteReport>,
-}
-
-/// The IngressRoutes that reach each TraefikService.
-pub(super) fn used_by(config: &Config) -> BTreeMap<NamespacedName, BTreeSet<NamespacedName>> {
-    let mut users: BTreeMap<NamespacedName, BTreeSet<NamespacedName>> = BTreeMap::new();
-    let mut seen: BTreeSet<(NamespacedName, &NodeId)> = BTreeSet::new();
-    for route in config.routes.values() {
-        let Target::Node(target) = &route.target else {
-            continue;
-        };
-        let user = NamespacedName::new(&route.source.namespace, &route.source.name);
-        let mut open = vec![target];
-        while let Some(id) = open.pop() {
-            let Some(node) = config.nodes.get(id).filter(|_| seen.insert((user.clone(), id))) else {
-                continue;
-            };
-            let is_service = node.source.kind == SourceKind::TraefikService;
-            if is_service && matches!(node.spec, NodeSpec::Weighted(_) | NodeSpec::Mirror(_)) {
-                let name = NamespacedName::new(&node.source.namespace, &node.source.name);
-                users.entry(name).or_default().insert(user.clone());
-            }
-            open.extend(node.spec.references());
-        }
-    }
-    users
-}
-
-/// Distinct leaves below a node.
-pub(super) fn leaves(config: &Config, id: &NodeId) -> usize {
-    let (mut seen, mut open, mut leaves) = (BTreeSet::new(), vec![id], 0);
-    while let Some(id) = open.pop() {
-        let Some(node) = config.nodes.get(id).filter(|_| seen.insert(id)) else {
-            continue;
-        };
-        leaves += usize::from(matches!(node.spec, NodeSpec::Leaf(_)));
-        open.extend(node.spec.references());
-    }
-    leaves
 }

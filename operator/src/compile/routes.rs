@@ -125,22 +125,36 @@ fn decide_one(
             // the same rule, else what stood at this place and is written nowhere now
             let by_place = || {
                 let mut places = before.iter().filter(|(id, _)| !written.contains(id));
-                places.find(|(_, form)| form.position == position).map(|(id, _)| id.clone())
+                places
+                    .find(|(_, form)| form.position == position)
+                    .map(|(id, _)| id.clone())
             };
-            let old = if before.contains_key(&id) { Some(id) } else { by_place() };
+            let old = if before.contains_key(&id) {
+                Some(id)
+            } else {
+                by_place()
+            };
             let outcome = match (old.and_then(|id| before.remove(&id)), &form) {
                 (Some(old), _) => RouteOutcome::LastGood(old),
                 (None, Some(form)) => {
                     let reason = refusal.map_or(Code::InvalidSpec, |finding| finding.code).reason();
                     let target = RouteTarget::Unavailable(reason.to_owned());
-                    RouteOutcome::Unavailable(RouteForm { target, ..form.clone() })
+                    RouteOutcome::Unavailable(RouteForm {
+                        target,
+                        ..form.clone()
+                    })
                 }
                 (None, None) => RouteOutcome::Unserved,
             };
             (outcome, form)
         }
     };
-    DecidedRoute { field, rule, outcome, refused }
+    DecidedRoute {
+        field,
+        rule,
+        outcome,
+        refused,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! What is shown is a plain view, so that nothing here depends on how findings come about.
 
+pub mod graph;
 pub mod json;
 pub mod sarif;
 pub mod snippet;

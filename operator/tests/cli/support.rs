@@ -78,9 +78,8 @@ pub fn weighted(name: &str, children: &[&str]) -> String {
         "apiVersion: traefik.io/v1alpha1\nkind: TraefikService\nmetadata: {{name: {name}, namespace: apps}}\n\
          spec:\n  weighted:\n    services:\n"
     );
-    for child in children {
-        text += &format!("      - {{name: {child}, kind: TraefikService}}\n");
-    }
+    let references = children.iter().map(|child| format!("      - {{name: {child}, kind: TraefikService}}\n"));
+    text.extend(references);
     text + "---\n"
 }
 

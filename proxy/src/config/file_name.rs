@@ -9,16 +9,16 @@ pub(super) const PACKED: &str = ".gz";
 
 /// A document's file: `config`, `endpoints`, `endpoints-0`, `secrets-12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileName {
+pub(super) struct FileName {
     /// The document.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// Which part of it, when it is spread over several files.
-    pub shard: Option<u32>,
+    pub(super) shard: Option<u32>,
 }
 
 /// The documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Routes, services, transports. Always one file.
     Config,
     /// Address sets.
@@ -31,7 +31,7 @@ impl Kind {
     const ALL: [Self; 3] = [Self::Config, Self::Endpoints, Self::Secrets];
 
     /// The file's name without shard and extension.
-    pub const fn stem(self) -> &'static str {
+    pub(super) const fn stem(self) -> &'static str {
         match self {
             Self::Config => Config::STEM,
             Self::Endpoints => Endpoints::STEM,

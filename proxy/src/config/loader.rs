@@ -17,7 +17,7 @@ use weir_model::entry_point::EntryPoint;
 
 use super::{
     Loaded, Reason, Rejection, Status,
-    core::{Core, Outcome},
+    apply::{Applier, Outcome},
     source::Source,
     watch::DirWatch,
 };
@@ -51,7 +51,7 @@ impl Options {
 /// Keeps what is served in step with a directory.
 #[derive(Debug)]
 pub struct Loader {
-    core: Arc<Mutex<Core>>,
+    applier: Arc<Mutex<Applier>>,
     current: Arc<Current>,
     options: Options,
     status: watch::Sender<Status>,
@@ -66,9 +66,9 @@ impl Loader {
             dir: options.dir.clone(),
             max_bytes: options.max_bytes,
         };
-        let core = Core::new(source, entry_points, registry, Arc::clone(&current));
+        let applier = Applier::new(source, entry_points, registry, Arc::clone(&current));
         Self {
-            core: Arc::new(Mutex::new(core)),
+            applier: Arc::new(Mutex::new(applier)),
             current,
             options,
             status: watch::Sender::default(),
@@ -109,12 +109,17 @@ impl Loader {
     }
 
     async fn look(&self, patient: bool) -> Outcome {
-        let core = Arc::clone(&self.core);
-        let look = move || core.lock().unwrap_or_else(PoisonError::into_inner).look(patient);
+        let applier = Arc::clone(&self.applier);
+        let look = move || {
+            applier
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .look(patient)
+        };
         // a panic, were there one, is a bug in weir and must cost no more than this load
-        let panicked = |error| Outcome::Rejected {
+        let panicked = |_| Outcome::Rejected {
             digests: BTreeMap::new(),
-            reason: Reason::internal(error),
+            reason: Reason::internal(),
         };
         spawn_blocking(look).await.unwrap_or_else(panicked)
     }

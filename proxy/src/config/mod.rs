@@ -5,7 +5,7 @@
 //! are new (`documents`), checked, built into the next snapshot and swapped in, all on a thread of its own.
 //! What cannot be loaded changes nothing and is told in the [`Status`].
 
-mod core;
+mod apply;
 mod documents;
 mod file_name;
 #[cfg(test)]
@@ -18,7 +18,7 @@ mod status;
 mod tests;
 mod watch;
 
-pub use file_name::FileName;
+use file_name::FileName;
 pub use loader::{Loader, Options};
 pub use rejection::{Code, Reason};
 pub use status::{Loaded, Rejection, Status};

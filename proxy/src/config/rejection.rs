@@ -117,10 +117,11 @@ impl Reason {
         }
     }
 
-    pub(super) fn internal(problem: impl fmt::Display) -> Self {
+    pub(super) fn internal() -> Self {
+        let message = "loading panicked, which is a bug in weir; its log says where".into();
         Self {
             code: Code::Internal,
-            message: problem.to_string(),
+            message,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
     net::{IpAddr, SocketAddr},
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -12,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderValue;
+use socket2::SockRef;
 use tokio::{io::ReadBuf, net::TcpStream};
 
 use super::clock::Tick;
@@ -227,6 +229,11 @@ impl Client {
         }
     }
 
+    /// Whether the client has sent nothing that was not read.
+    pub(super) fn is_silent(&self) -> bool {
+        is_silent(&self.stream.borrow())
+    }
+
     /// What is there to be read: bytes, the end, or nothing yet. Costs a system call only when the
     /// socket was reported readable.
     pub(super) fn poll_peek(&self, cx: &mut Context<'_>) -> Poll<Peek> {
@@ -242,6 +249,13 @@ impl Client {
                 Ok(_) => Peek::Bytes,
             })
     }
+}
+
+/// Whether nothing waits to be read, found out without a task to wake.
+fn is_silent(stream: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    let peeked = SockRef::from(stream).peek(&mut byte);
+    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// What a look ahead found.

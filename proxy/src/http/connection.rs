@@ -50,7 +50,7 @@ pub(super) async fn run(client: Rc<Client>) {
     match end {
         End::Done => linger(&client).await,
         // to a client of HTTP/1.0 an orderly close would look like the response's end
-        End::Broken if client.flags.ancient.get() && !client.flags.response_done.get() => {
+        End::Broken if client.flags.ancient.get() => {
             let _ = client.stream.borrow().set_zero_linger();
         }
         _ => {}
@@ -184,4 +184,20 @@ async fn linger(client: &Rc<Client>) {
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, F: Future>(_: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What a connection's task takes while it is parked.
+    #[test]
+    fn a_parked_connection_is_small() {
+        assert!(size(run) <= 320, "{}", size(run));
+        assert!(size_of::<Client>() <= 256, "{}", size_of::<Client>());
+    }
 }

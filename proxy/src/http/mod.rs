@@ -8,6 +8,7 @@ mod connection;
 mod forward;
 mod headers;
 mod io;
+mod path;
 mod registry;
 mod request;
 mod respond;

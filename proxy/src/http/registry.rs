@@ -72,6 +72,7 @@ impl Registry {
     pub(crate) fn sweep(&self) {
         for client in self.clients.borrow().values() {
             match self.overdue(client) {
+                _ if client.order() == Order::Close => {}
                 Some(reason) => {
                     client.worker.metrics.closed[reason as usize].inc();
                     client.tell(Order::Close);
@@ -89,7 +90,8 @@ impl Registry {
             Phase::Idle | Phase::Parked => passed(self.idle).then_some(CloseReason::Idle),
             Phase::Busy if flags.write_blocked.get() && passed(self.write) => Some(CloseReason::WriteTimeout),
             Phase::Busy if !flags.request_done.get() && flags.read_blocked.get() && passed(self.body) => {
-                Some(CloseReason::BodyTimeout)
+                // an upstream that takes nothing leaves the client's bytes where they are
+                client.is_silent().then_some(CloseReason::BodyTimeout)
             }
             Phase::Busy => None,
         }

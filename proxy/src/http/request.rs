@@ -1,11 +1,14 @@
 //! What a request must be before anything else looks at it.
 
+use std::borrow::Cow;
+
 use http::{
     HeaderValue, Method, Uri, Version,
     header::{HOST, TRANSFER_ENCODING},
     request::Parts,
 };
 
+use super::path::sanitized;
 use crate::error::Failure;
 
 /// Checks a request's head and brings it into origin form: one `Host`, and a target that is a path.
@@ -34,9 +37,24 @@ pub(super) fn normalize(parts: &mut Parts) -> Result<(), Failure> {
     }
     match parts.uri.path() {
         "*" if parts.method == Method::OPTIONS => Ok(()),
-        path if path.starts_with('/') => Ok(()),
+        path if path.starts_with('/') => match sanitized(path).map_err(|_| Failure::BadRequest)? {
+            Cow::Borrowed(_) => Ok(()),
+            Cow::Owned(path) => {
+                parts.uri = with_path(&parts.uri, path)?;
+                Ok(())
+            }
+        },
         _ => Err(Failure::BadRequest),
     }
+}
+
+/// The target with another path and the same query.
+fn with_path(uri: &Uri, mut path: String) -> Result<Uri, Failure> {
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    Uri::try_from(path).map_err(|_| Failure::BadRequest)
 }
 
 /// Whether no other transfer coding than `chunked` is used: hyper takes the chunks apart, and what
@@ -59,8 +77,12 @@ mod tests {
 
     use super::*;
 
+    fn parts(request: http::request::Builder) -> Parts {
+        request.body(()).unwrap().into_parts().0
+    }
+
     fn normalized(request: http::request::Builder) -> Result<Parts, Failure> {
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let mut parts = parts(request);
         normalize(&mut parts).map(|()| parts)
     }
 
@@ -72,6 +94,13 @@ mod tests {
     fn a_plain_request_passes_unchanged() {
         let parts = normalized(get("/a%2Fb?c=d;e").header(HOST, "example.com:80")).unwrap();
         assert_eq!(parts.uri, "/a%2Fb?c=d;e");
+    }
+
+    #[test]
+    fn a_detour_in_the_path_is_removed_before_any_rule_looks() {
+        let parts = normalized(get("/public/%2e%2e/admin?a=../b").header(HOST, "a")).unwrap();
+        assert_eq!(parts.uri, "/admin?a=../b");
+        assert!(normalized(get("/%zz").header(HOST, "a")).is_err());
     }
 
     #[test]

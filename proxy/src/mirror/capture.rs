@@ -70,20 +70,23 @@ const TOGETHER: usize = 16 << 10;
 /// Pieces that are kept, paid for from the process's budget.
 #[derive(Debug)]
 struct Buffer {
+    process: Arc<Process>,
     pieces: Vec<Bytes>,
     /// Small pieces that follow one another.
     tail: BytesMut,
+    /// What the tail's whole buffer costs.
+    tail_charge: Option<Arc<Charge>>,
     len: u64,
-    charge: Charge,
 }
 
 impl Buffer {
     fn new(process: Arc<Process>) -> Self {
         Self {
+            process,
             pieces: Vec::new(),
             tail: BytesMut::new(),
+            tail_charge: None,
             len: 0,
-            charge: Charge { process, amount: 0 },
         }
     }
 
@@ -92,20 +95,20 @@ impl Buffer {
         self.len += piece.len() as u64;
         if piece.len() > SMALL {
             self.flush();
-            self.pieces.push(piece.clone());
-            return self.charge.add(piece.len());
+            let charge = Charge::take(&self.process, piece.len());
+            let held = charge.map(|charge| Charge::hold(charge, piece.clone()));
+            let kept = held.is_some();
+            self.pieces.extend(held);
+            return kept;
         }
         if self.tail.capacity() - self.tail.len() < piece.len() {
             self.flush();
-            // a body that is known to be short would not need as much, but it is not kept for long either
-            let room = if self.pieces.is_empty() {
-                piece.len().max(SMALL)
-            } else {
-                TOGETHER
-            };
-            if !self.charge.add(room) {
+            // most bodies are small
+            let room = if self.pieces.is_empty() { SMALL } else { TOGETHER };
+            let Some(charge) = Charge::take(&self.process, room) else {
                 return false;
-            }
+            };
+            self.tail_charge = Some(charge);
             self.tail = BytesMut::with_capacity(room);
         }
         self.tail.extend_from_slice(piece);
@@ -113,19 +116,17 @@ impl Buffer {
     }
 
     fn flush(&mut self) {
-        if !self.tail.is_empty() {
-            self.pieces.push(std::mem::take(&mut self.tail).freeze());
+        if let Some(charge) = self.tail_charge.clone().filter(|_| !self.tail.is_empty()) {
+            // what room is left stays, it is paid for
+            self.pieces.push(Charge::hold(charge, self.tail.split().freeze()));
         }
     }
 
     fn into_kept(mut self) -> Kept {
         self.flush();
         Kept {
-            body: Rc::new(Body {
-                pieces: self.pieces,
-                len: self.len,
-                _charge: self.charge,
-            }),
+            pieces: self.pieces.into(),
+            len: self.len,
             next: 0,
             rest: self.len,
         }
@@ -140,12 +141,21 @@ struct Charge {
 }
 
 impl Charge {
-    fn add(&mut self, amount: usize) -> bool {
-        let taken = self.process.mirror_bytes.take(amount);
-        if taken {
-            self.amount += amount;
-        }
-        taken
+    fn take(process: &Arc<Process>, amount: usize) -> Option<Arc<Self>> {
+        process.mirror_bytes.take(amount).then(|| {
+            Arc::new(Self {
+                process: process.clone(),
+                amount,
+            })
+        })
+    }
+
+    /// Bytes that cost something as long as anybody has them, also a connection's buffers.
+    fn hold(charge: Arc<Self>, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Piece {
+            bytes,
+            _charge: charge,
+        })
     }
 }
 
@@ -155,25 +165,31 @@ impl Drop for Charge {
     }
 }
 
+/// Bytes and what they cost.
+struct Piece {
+    bytes: Bytes,
+    _charge: Arc<Charge>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// A body that was kept, as one copy sends it. All copies share the bytes and what they cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    body: Rc<Body>,
+    pieces: Rc<[Bytes]>,
+    len: u64,
     next: usize,
     rest: u64,
-}
-
-#[derive(Debug)]
-struct Body {
-    pieces: Vec<Bytes>,
-    len: u64,
-    _charge: Charge,
 }
 
 impl Kept {
     /// How long the whole body is.
     pub(super) fn len(&self) -> u64 {
-        self.body.len
+        self.len
     }
 
     /// How much is still to be sent.
@@ -183,9 +199,84 @@ impl Kept {
 
     /// The next piece.
     pub(crate) fn next(&mut self) -> Option<Bytes> {
-        let piece = self.body.pieces.get(self.next)?.clone();
+        let piece = self.pieces.get(self.next)?.clone();
         self.next += 1;
         self.rest -= piece.len() as u64;
         Some(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn process(budget: usize) -> Arc<Process> {
+        Arc::new(Process::for_tests(budget))
+    }
+
+    fn all(mut kept: Kept) -> Vec<u8> {
+        std::iter::from_fn(|| kept.next()).flatten().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_what_passed(sizes in prop::collection::vec(0..20_000_usize, 0..30)) {
+            let process = process(usize::MAX);
+            let mut buffer = Buffer::new(process.clone());
+            let mut expected = Vec::new();
+            for (i, size) in sizes.into_iter().enumerate() {
+                let piece = Bytes::from(vec![i as u8; size]);
+                prop_assert!(buffer.push(&piece));
+                expected.extend_from_slice(&piece);
+            }
+            let kept = buffer.into_kept();
+            prop_assert_eq!(kept.len(), expected.len() as u64);
+            prop_assert!(process.mirror_bytes.used() >= expected.len());
+            prop_assert_eq!(all(kept), expected);
+            prop_assert_eq!(process.mirror_bytes.used(), 0);
+        }
+    }
+
+    #[test]
+    fn bytes_cost_until_the_last_one_has_let_go() {
+        let process = process(usize::MAX);
+        let mut buffer = Buffer::new(process.clone());
+        buffer.push(&Bytes::from(vec![0; 10_000]));
+        let mut copies = [buffer.into_kept(), Buffer::new(process.clone()).into_kept()];
+        copies[1] = copies[0].clone();
+        let in_a_connection = copies[0].next();
+        drop(copies);
+        assert_eq!(process.mirror_bytes.used(), 10_000);
+        drop(in_a_connection);
+        assert_eq!(process.mirror_bytes.used(), 0);
+    }
+
+    #[test]
+    fn a_piece_that_the_budget_does_not_allow_is_not_kept() {
+        let process = process(12_000);
+        let mut buffer = Buffer::new(process.clone());
+        assert!(buffer.push(&Bytes::from(vec![0; 10_000])));
+        assert!(!buffer.push(&Bytes::from(vec![0; 5_000])), "large");
+        assert!(!buffer.push(&Bytes::from_static(b"small")), "small");
+        drop(buffer);
+        assert_eq!(process.mirror_bytes.used(), 0);
+    }
+
+    #[test]
+    fn tiny_pieces_share_their_buffers() {
+        let process = process(usize::MAX);
+        let mut buffer = Buffer::new(process.clone());
+        for i in 0..10_000 {
+            // a large one now and then must not waste the room that is left
+            let piece = if i % 1_000 == 0 {
+                vec![0; 5_000]
+            } else {
+                vec![0; 1]
+            };
+            assert!(buffer.push(&Bytes::from(piece)));
+        }
+        assert!(process.mirror_bytes.used() < 50_000 + 2 * TOGETHER);
     }
 }

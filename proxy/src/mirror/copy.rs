@@ -161,7 +161,14 @@ async fn send_copy(
     *outgoing.headers_mut() = head.headers;
     *outgoing.version_mut() = Version::HTTP_11;
     let leaf = request.snapshot.leaf(pick.leaf);
-    let sent = send(&request.worker, leaf, pick.turn, outgoing, Origin::Copy).await;
+    let sent = send(
+        &request.worker,
+        leaf,
+        pick.turn,
+        &mut Some(outgoing),
+        Origin::Copy,
+    )
+    .await;
     if let Some((head, kept)) = below {
         start(request, copies, &head, &Ok(kept));
     }

@@ -7,7 +7,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 use weir_model::document::{Address, Host};
 
-use super::Lease;
+use super::connection::{Connection, Lease};
 use crate::{
     error::Failure,
     state::{Endpoint, Transport},
@@ -20,8 +20,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Connects to an endpoint, and tells it how that went.
 pub(super) async fn connect(
     worker: &Rc<Worker>,
-    endpoint: &Endpoint,
-    transport: &Arc<Transport>,
+    endpoint: &Arc<Endpoint>,
+    transport: &Transport,
     limit: Option<Duration>,
 ) -> Result<Lease, Failure> {
     let dialling = dial(&endpoint.address);
@@ -77,13 +77,13 @@ async fn first(addresses: impl Iterator<Item = SocketAddr>) -> Result<io::Result
 /// Starts HTTP on a connection. Its task ends with the connection.
 async fn start(
     worker: &Rc<Worker>,
-    endpoint: &Endpoint,
-    transport: &Arc<Transport>,
+    endpoint: &Arc<Endpoint>,
+    transport: &Transport,
     stream: TcpStream,
 ) -> Result<Lease, Failure> {
     let handshake = worker.upstreams.client.handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(|_| Failure::Broken)?;
-    let lease = Lease::new(worker, endpoint, transport, sender);
+    let lease = Lease::new(worker, Connection::new(worker, endpoint, transport, sender));
     let (worker, endpoint) = (worker.clone(), endpoint.id);
     worker.metrics.dialled.inc();
     worker.metrics.upstream_open.inc();

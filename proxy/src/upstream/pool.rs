@@ -2,14 +2,14 @@
 
 use std::cell::RefCell;
 
-use hashbrown::{HashMap, HashSet};
-use hyper::client::conn::http1::{self, SendRequest};
+use hashbrown::HashMap;
+use hyper::client::conn::http1;
 
+use super::connection::Connection;
 use crate::{
-    http::{Clock, RequestBody, Tick, Ticks},
+    http::{Clock, Tick},
     limits::{Limits, share},
     metrics::Shard,
-    state::{Snapshot, Transport},
 };
 
 /// A worker's unused connections, by endpoint. The one used last is taken first, so that the rest
@@ -26,10 +26,8 @@ pub(crate) struct Upstreams {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<RequestBody>,
+    connection: Connection,
     since: Tick,
-    /// How long it may stay; none: as long as the upstream keeps it.
-    timeout: Option<Ticks>,
 }
 
 impl Upstreams {
@@ -48,37 +46,33 @@ impl Upstreams {
         }
     }
 
+    /// This worker's part of the unused connections that are kept for an endpoint.
+    pub(super) fn max_idle(&self, of_transport: Option<u32>) -> usize {
+        let total = of_transport.map_or(self.max_idle, |max| max as usize);
+        share(total, self.workers, self.index)
+    }
+
     /// Takes an unused connection, if there is one that is not closed.
-    pub(super) fn take(&self, endpoint: u64, metrics: &Shard) -> Option<SendRequest<RequestBody>> {
+    pub(super) fn take(&self, endpoint: u64, metrics: &Shard) -> Option<Connection> {
         let mut all = self.idle.borrow_mut();
         let idle = all.get_mut(&endpoint)?;
-        while let Some(Idle { sender, .. }) = idle.pop() {
+        while let Some(Idle { connection, .. }) = idle.pop() {
             metrics.upstream_idle.dec();
-            if sender.is_ready() {
-                return Some(sender);
+            if connection.is_ready() {
+                return Some(connection);
             }
         }
         None
     }
 
     /// Takes a connection back, unless it is in the middle of something or there are enough.
-    pub(super) fn give(
-        &self,
-        endpoint: u64,
-        sender: SendRequest<RequestBody>,
-        transport: &Transport,
-        clock: &Clock,
-        metrics: &Shard,
-    ) {
-        let max = transport.max_idle.map_or(self.max_idle, |max| max as usize);
+    pub(super) fn give(&self, connection: Connection, clock: &Clock, metrics: &Shard) {
         let mut all = self.idle.borrow_mut();
-        let idle = all.entry(endpoint).or_default();
-        if sender.is_ready() && idle.len() < share(max, self.workers, self.index) {
-            let timeout = transport.idle_timeout.map(|timeout| clock.ticks(timeout));
+        let idle = all.entry(connection.endpoint).or_default();
+        if connection.is_ready() && idle.len() < connection.max_idle {
             idle.push(Idle {
-                sender,
+                connection,
                 since: clock.now(),
-                timeout,
             });
             metrics.upstream_idle.inc();
         }
@@ -87,40 +81,25 @@ impl Upstreams {
     /// Forgets the connections to an endpoint that are closed.
     pub(super) fn forget_closed(&self, endpoint: u64, metrics: &Shard) {
         if let Some(idle) = self.idle.borrow_mut().get_mut(&endpoint) {
-            retain(idle, metrics, |idle| !idle.sender.is_closed());
+            retain(idle, metrics, |idle| !idle.connection.is_closed());
         }
     }
 
-    /// Closes connections that were not used for too long.
+    /// Closes connections that were not used for too long, and those to endpoints that are gone.
     pub(crate) fn sweep(&self, clock: &Clock, metrics: &Shard) {
-        let fresh = |idle: &Idle| {
-            idle.timeout
-                .is_none_or(|timeout| !clock.passed(idle.since, timeout))
+        let stays = |idle: &Idle| {
+            let fresh = |timeout| !clock.passed(idle.since, timeout);
+            idle.connection.is_wanted() && idle.connection.idle_timeout.is_none_or(fresh)
         };
         self.idle.borrow_mut().retain(|_, idle| {
-            retain(idle, metrics, fresh);
+            retain(idle, metrics, stays);
             !idle.is_empty()
-        });
-    }
-
-    /// Closes connections to endpoints that are gone.
-    pub(crate) fn keep_only(&self, snapshot: &Snapshot, metrics: &Shard) {
-        let endpoints = snapshot.leaves().iter().flat_map(|leaf| leaf.endpoints());
-        let known: HashSet<u64> = endpoints.map(|endpoint| endpoint.id).collect();
-        self.idle.borrow_mut().retain(|endpoint, idle| {
-            let stays = known.contains(endpoint);
-            retain(idle, metrics, |_| stays);
-            stays
         });
     }
 }
 
-fn retain(idle: &mut Vec<Idle>, metrics: &Shard, keep: impl Fn(&Idle) -> bool) {
-    idle.retain(|idle| {
-        let kept = keep(idle);
-        if !kept {
-            metrics.upstream_idle.dec();
-        }
-        kept
-    });
+fn retain(idle: &mut Vec<Idle>, metrics: &Shard, stays: impl Fn(&Idle) -> bool) {
+    let before = idle.len();
+    idle.retain(stays);
+    metrics.upstream_idle.sub((before - idle.len()) as u64);
 }

@@ -7,7 +7,7 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, Response, Uri, Version, header::HOST};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Lease, connect::connect};
@@ -45,12 +45,18 @@ pub(crate) async fn send(
     worker: &Rc<Worker>,
     leaf: &Leaf,
     turn: u64,
-    mut request: Request<RequestBody>,
+    request: &mut Option<Request<RequestBody>>,
     origin: Origin<'_>,
 ) -> Result<Sent, Failure> {
     if leaf.unsupported.is_some() {
         return Err(Failure::Protocol);
     }
+    let mut sending = Sending {
+        worker,
+        leaf,
+        request,
+        origin,
+    };
     let most = leaf.endpoints().len().min(MAX_ATTEMPTS);
     let mut tried = [0; MAX_ATTEMPTS];
     let mut last = Failure::NoServer;
@@ -59,89 +65,99 @@ pub(crate) async fn send(
             break;
         };
         tried[attempt] = endpoint.id;
-        if !leaf.pass_host_header {
-            request.headers_mut().insert(HOST, endpoint.authority.clone());
-        }
-        match send_to(worker, leaf, endpoint, request, attempt + 1 < most, origin).await {
+        let others = attempt + 1 < most;
+        last = match sending.to(endpoint, others).await {
             Ok(sent) => return Ok(sent),
-            Err(Unsuccessful::Sent(failure)) => return Err(failure),
-            Err(Unsuccessful::Unsent(back, failure)) => {
-                (request, last) = (*back, failure);
-                if attempt + 1 < most {
-                    worker.metrics.retries[Retry::Connect as usize].inc();
-                }
-            }
+            Err(failure) => failure,
+        };
+        if sending.request.is_none() {
+            break;
+        }
+        if others {
+            worker.metrics.retries[Retry::Connect as usize].inc();
         }
     }
     Err(last)
 }
 
-/// Why an endpoint did not answer, and whether another one may be asked.
-enum Unsuccessful {
-    Unsent(Box<Request<RequestBody>>, Failure),
-    Sent(Failure),
+/// A request on its way. It is moved as little as possible: what an `async fn` is given by value, it
+/// keeps twice.
+struct Sending<'a> {
+    worker: &'a Rc<Worker>,
+    leaf: &'a Leaf,
+    /// None once a part of it was sent.
+    request: &'a mut Option<Request<RequestBody>>,
+    origin: Origin<'a>,
 }
 
-async fn send_to(
-    worker: &Rc<Worker>,
-    leaf: &Leaf,
-    endpoint: &Arc<Endpoint>,
-    mut request: Request<RequestBody>,
-    others: bool,
-    origin: Origin<'_>,
-) -> Result<Sent, Unsuccessful> {
-    if let Some(mut lease) = Lease::from_pool(worker, endpoint, &leaf.transport) {
-        let replay = Replay::of(&request);
-        match exchange(&mut lease, leaf, request, origin).await {
-            Ok(response) => return Ok(Sent { response, lease }),
-            Err((Some(back), _)) => request = *back,
-            Err((None, failure)) => match replay {
-                Some(replay) if matches!(failure, Failure::Closed | Failure::Broken) => {
-                    request = replay.again()
-                }
-                _ => return Err(Unsuccessful::Sent(failure)),
-            },
+impl Sending<'_> {
+    /// Sends it to an endpoint, over an unused connection or a new one.
+    async fn to(&mut self, endpoint: &Arc<Endpoint>, others: bool) -> Result<Sent, Failure> {
+        if !self.leaf.pass_host_header
+            && let Some(request) = self.request
+        {
+            request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
-        worker.metrics.retries[Retry::Stale as usize].inc();
+        if let Some(mut lease) = Lease::from_pool(self.worker, endpoint) {
+            let replay = self.request.as_ref().and_then(Replay::of);
+            match self.over(&mut lease).await {
+                Ok(response) => return Ok(Sent { response, lease }),
+                Err(failure) => self.once_more(replay, failure)?,
+            }
+        }
+        let limit = self.connect_limit(others);
+        // rare enough to have its room only while it is needed
+        let connecting = Box::pin(connect(self.worker, endpoint, &self.leaf.transport, limit));
+        let mut lease = connecting.await?;
+        let response = self.over(&mut lease).await?;
+        Ok(Sent { response, lease })
     }
-    let dial_timeout = leaf.transport.dial_timeout;
-    let limit = if others {
-        Some(dial_timeout.map_or(CONNECT_WHILE_OTHERS, |limit| limit.min(CONNECT_WHILE_OTHERS)))
-    } else {
-        dial_timeout
-    };
-    let mut lease = match connect(worker, endpoint, &leaf.transport, limit).await {
-        Ok(lease) => lease,
-        Err(failure) => return Err(Unsuccessful::Unsent(Box::new(request), failure)),
-    };
-    match exchange(&mut lease, leaf, request, origin).await {
-        Ok(response) => Ok(Sent { response, lease }),
-        Err((Some(back), failure)) => Err(Unsuccessful::Unsent(back, failure)),
-        Err((None, failure)) => Err(Unsuccessful::Sent(failure)),
+
+    /// After a failure on a connection from the pool: whether a new one may do better.
+    fn once_more(&mut self, replay: Option<Replay>, failure: Failure) -> Result<(), Failure> {
+        if self.request.is_none() && matches!(failure, Failure::Closed | Failure::Broken) {
+            *self.request = replay.map(Replay::again);
+        }
+        if self.request.is_none() {
+            return Err(failure);
+        }
+        self.worker.metrics.retries[Retry::Stale as usize].inc();
+        Ok(())
     }
-}
 
-type Exchanged = Result<Response<Incoming>, (Option<Box<Request<RequestBody>>>, Failure)>;
+    fn connect_limit(&self, others: bool) -> Option<Duration> {
+        let limit = self.leaf.transport.dial_timeout;
+        if others {
+            Some(limit.unwrap_or(CONNECT_WHILE_OTHERS).min(CONNECT_WHILE_OTHERS))
+        } else {
+            limit
+        }
+    }
 
-/// Sends a request over a connection and waits for the answer's head.
-async fn exchange(
-    lease: &mut Lease,
-    leaf: &Leaf,
-    request: Request<RequestBody>,
-    origin: Origin<'_>,
-) -> Exchanged {
-    let sending = lease.send(request);
-    let answer = match leaf.transport.response_header_timeout {
-        None => sending.await,
-        Some(limit) => tokio::select! {
-            answer = sending => answer,
-            () = overdue(limit, origin) => return Err((None, Failure::ResponseTimeout)),
-        },
-    };
-    answer.map_err(|mut error| {
-        let back = error.take_message().map(Box::new);
-        (back, classify(error.error()))
-    })
+    /// Sends it over a connection and waits for the answer's head. Takes it back if none of it was sent.
+    async fn over(&mut self, lease: &mut Lease) -> Result<Response<Incoming>, Failure> {
+        let Some(request) = self.request.take() else {
+            return Err(Failure::Closed);
+        };
+        let sending = lease.send(request);
+        let answer = match self.leaf.transport.response_header_timeout {
+            None => sending.await,
+            Some(limit) => {
+                let mut overdue = Box::pin(overdue(limit, self.origin));
+                tokio::select! {
+                    answer = sending => answer,
+                    () = &mut overdue => return Err(Failure::ResponseTimeout),
+                }
+            }
+        };
+        answer.map_err(|error| self.take_back(error))
+    }
+
+    #[cold]
+    fn take_back(&mut self, mut error: TrySendError<Request<RequestBody>>) -> Failure {
+        *self.request = error.take_message();
+        classify(error.error())
+    }
 }
 
 /// Ends when the answer has taken longer than `limit` since the request's last byte.
@@ -152,7 +168,7 @@ async fn overdue(limit: Duration, origin: Origin<'_>) {
         match origin {
             Origin::Client(client) => match client.since_request_done() {
                 Some(done) if done >= limit => return,
-                Some(done) => deadline = Instant::now() + (limit - done),
+                Some(done) => deadline = Instant::now() + limit.saturating_sub(done),
                 None => deadline = Instant::now() + limit,
             },
             Origin::Copy => return,
@@ -183,12 +199,13 @@ impl Replay {
     /// Of a request without a body whose method may be repeated (RFC 9110, section 9.2.2, without `PUT`
     /// and `DELETE`, which Go's client does not repeat either).
     fn of(request: &Request<RequestBody>) -> Option<Self> {
+        let method = request.method();
         let repeatable = matches!(
-            *request.method(),
+            *method,
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
         );
         (repeatable && matches!(request.body(), RequestBody::Empty)).then(|| Self {
-            method: request.method().clone(),
+            method: method.clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
         })

@@ -14,7 +14,7 @@ use crate::support::{Backend, Client, Documents, Fixture, RawBackend, get, until
 async fn readiness_goes_first_and_connections_are_still_accepted() {
     let backend = Backend::named("ok").await;
     let fixture = Fixture::with(&Documents::one(backend.address), |options| {
-        options.drain_delay = Duration::from_mins(1)
+        options.drain_delay = Duration::from_mins(1);
     })
     .await;
     let mut client = fixture.client().await;

@@ -116,7 +116,7 @@ async fn an_answer_that_does_not_come_in_time_is_504() {
         )
         .await;
     let documents = Documents::one(backend.address).transport("main", |transport| {
-        transport.response_header_timeout = GoDuration::from_millis(50)
+        transport.response_header_timeout = GoDuration::from_millis(50);
     });
     let fixture = Fixture::start(&documents).await;
     let response = fixture.client().await.post("/", b"body").await;

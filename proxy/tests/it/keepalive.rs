@@ -11,7 +11,7 @@ const PARKED: &str = "weir_connections_parked";
 /// A proxy that parks as soon as it can.
 async fn parking(documents: &Documents) -> Fixture {
     Fixture::with(documents, |options| {
-        options.limits.park_after = Duration::from_millis(20)
+        options.limits.park_after = Duration::from_millis(20);
     })
     .await
 }
@@ -155,18 +155,20 @@ async fn a_body_that_the_upstream_does_not_read_harms_nobody() {
 }
 
 #[tokio::test]
-async fn a_short_body_that_nobody_reads_leaves_the_connection_usable() {
+async fn a_body_that_nobody_reads_leaves_the_connection_usable_when_it_is_there() {
     let fixture = Fixture::start(&Documents::default()).await;
     let mut client = fixture.client().await;
     for _ in 0..3 {
-        assert_eq!(client.post("/", b"unwanted").await.status, 404);
+        let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nunwanted";
+        assert_eq!(client.ask(request).await.status, 404);
     }
 }
 
 #[tokio::test]
 async fn a_client_that_wants_to_close_is_let_go() {
     let backend = Backend::named("ok").await;
-    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let documents = Documents::one(backend.address);
+    let fixture = Fixture::with(&documents, |options| options.threads = 1).await;
     let mut client = fixture.client().await;
     let response = client
         .ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

@@ -1,5 +1,8 @@
 //! The whole proxy, in process, on ports that the system chooses. One file for each thing that users see.
 
+// tells clippy that helpers are tests as well
+#![cfg(test)]
+
 mod admin;
 mod drain;
 mod errors;

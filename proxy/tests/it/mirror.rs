@@ -105,7 +105,7 @@ async fn without_mirror_body_a_copy_has_no_body_and_no_framing() {
         .service("main", &[main.address])
         .service("mirror", &[mirror.address])
         .mirror_with("both", "main", &[("mirror", 100)], |mirror| {
-            mirror.mirror_body = false
+            mirror.mirror_body = false;
         })
         .route("/", "both");
     let fixture = Fixture::start(&documents).await;
@@ -135,7 +135,7 @@ async fn a_body_over_the_mirrors_size_is_not_copied() {
         .service("main", &[main.address])
         .service("mirror", &[mirror.address])
         .mirror_with("both", "main", &[("mirror", 100)], |mirror| {
-            mirror.max_body_size = Some(8)
+            mirror.max_body_size = Some(8);
         })
         .route("/", "both");
     let fixture = Fixture::start(&documents).await;

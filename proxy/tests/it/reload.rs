@@ -22,7 +22,7 @@ async fn two_hundred_reloads_under_full_load_lose_nothing() {
         let mut documents = Documents::default()
             .service("a", &[pick(0), pick(1)])
             .service("b", &[pick(2)])
-            .weighted("both", &[("a", 1 + round as i64 % 7), ("b", 1)])
+            .weighted("both", &[("a", i64::try_from(1 + round % 7).unwrap()), ("b", 1)])
             .route("/", "both");
         if round.is_multiple_of(2) {
             documents = documents.route("/more", "a");
@@ -86,7 +86,8 @@ async fn a_request_under_way_ends_where_it_began() {
     })
     .await;
     let new = Backend::named("new").await;
-    let fixture = Fixture::start(&Documents::one(old.address)).await;
+    let documents = Documents::one(old.address);
+    let fixture = Fixture::with(&documents, |options| options.threads = 1).await;
     let mut client = fixture.client().await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     fixture.metric_becomes("weir_upstream_connections", 1.0).await;

@@ -81,7 +81,7 @@ async fn an_endpoint_that_does_not_answer_the_dial_is_given_up_soon() {
     assert_eq!(fixture.get("/").await.text(), "alive");
     // alone, it gets its transport's whole time
     let documents = Documents::one(address).transport("main", |transport| {
-        transport.dial_timeout = GoDuration::from_millis(50)
+        transport.dial_timeout = GoDuration::from_millis(50);
     });
     let fixture = Fixture::start(&documents).await;
     assert_eq!(fixture.get("/").await.status, 504);
@@ -170,7 +170,7 @@ async fn an_unread_response_ends_its_upstream_connection() {
         let _ = stream
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
             .await;
-        while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+        while stream.write_all(&[b'x'; 16_384]).await.is_ok() {}
     })
     .await;
     let fixture = Fixture::start(&Documents::one(backend.address)).await;

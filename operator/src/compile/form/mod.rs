@@ -109,6 +109,29 @@ impl Shape {
             .chain(main)
             .chain(mirrors.iter().map(|(r, _)| r))
     }
+
+    /// Whether both do the same, wherever that is written.
+    pub fn does_the_same(&self, other: &Self) -> bool {
+        let places = |shape: &Self| {
+            let mut shape = shape.clone();
+            shape.forget_places();
+            shape
+        };
+        places(self) == places(other)
+    }
+
+    fn forget_places(&mut self) {
+        let (children, main, mirrors) = match self {
+            Self::Weighted { children, .. } => (children.as_mut_slice(), None, [].as_mut_slice()),
+            Self::Mirror { main, mirrors, .. } => {
+                ([].as_mut_slice(), Some(&mut **main), mirrors.as_mut_slice())
+            }
+        };
+        let references = children.iter_mut().map(|(r, _)| r).chain(main);
+        for reference in references.chain(mirrors.iter_mut().map(|(r, _)| r)) {
+            reference.field = FieldPath::root();
+        }
+    }
 }
 
 impl RouteTarget {

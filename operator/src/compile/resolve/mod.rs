@@ -106,10 +106,7 @@ impl<'a> Resolver<'a> {
                 Code::DependencyInvalid,
                 "name",
                 format!("TraefikService {name} is not accepted"),
-                format!(
-                    "its own conditions say why: kubectl describe traefikservice -n {} {}",
-                    name.namespace, name.name
-                ),
+                ask(name),
             )),
             None => {
                 let help = if self.snapshot.services.contains_key(name) {
@@ -127,7 +124,17 @@ impl<'a> Resolver<'a> {
     /// A reference to a Service, and what is wrong with it.
     pub fn leaf(&mut self, from: &str, leaf: &LeafForm) -> (ResolvedLeaf, Vec<Problem>) {
         let mut problems = Vec::new();
-        let target = self.service(from, &leaf.reference, &mut problems);
+        let name = NamespacedName::new(&leaf.reference.namespace, &leaf.reference.name);
+        if !permitted(from, &name, self.options) {
+            // nothing of the other namespace is looked at, nor told
+            let scheme = leaf.reference.scheme.unwrap_or_default();
+            let nothing = ResolvedLeaf {
+                scheme,
+                ..ResolvedLeaf::default()
+            };
+            return (nothing, vec![not_permitted(from, &name)]);
+        }
+        let target = self.service(&name, &leaf.reference, &mut problems);
         let transport = self.transport(&leaf.reference, &mut problems);
         let scheme = leaf
             .reference
@@ -146,6 +153,17 @@ impl<'a> Resolver<'a> {
             problems,
         )
     }
+}
+
+/// That a TraefikService is there and leads nowhere.
+pub(super) fn nothing_left(name: &NamespacedName) -> Problem {
+    let message = format!("TraefikService {name} leads nowhere: none of its services takes new requests");
+    Problem::new(Code::NoEndpoints, "name", message, ask(name))
+}
+
+fn ask(name: &NamespacedName) -> String {
+    let NamespacedName { namespace, name } = name;
+    format!("its own conditions say why: kubectl describe traefikservice -n {namespace} {name}")
 }
 
 fn not_permitted(from: &str, name: &NamespacedName) -> Problem {

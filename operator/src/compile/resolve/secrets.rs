@@ -14,20 +14,25 @@ impl Resolver<'_> {
         let stored = self.stored(id, key)?;
         let get = |name: &str| stored.0.get(name).map(String::as_str).unwrap_or_default();
         let (certificate, private_key) = (get("tls.crt"), get("tls.key"));
-        for (text, label, name) in [
+        let parts = [
             (certificate, "CERTIFICATE", "tls.crt"),
             (private_key, "PRIVATE KEY", "tls.key"),
-        ] {
-            if !pem::holds(text, label) {
+        ];
+        let bad = parts.iter().filter(|(text, label, _)| !pem::holds(text, label));
+        let what: Vec<String> = bad
+            .map(|(text, _, name)| {
                 let what = if text.is_empty() {
-                    "has no"
+                    "no"
                 } else {
-                    "holds nothing readable in"
+                    "nothing readable in"
                 };
-                let message = format!("{} {what} {name}", described(id));
-                let help = "kubectl create secret tls makes one from two PEM files".to_owned();
-                return Err(Problem::new(Code::InvalidSecret, key, message, help));
-            }
+                format!("{what} {name}")
+            })
+            .collect();
+        if !what.is_empty() {
+            let message = format!("{} has {}", described(id), what.join(" and "));
+            let help = "kubectl create secret tls makes one from two PEM files".to_owned();
+            return Err(Problem::new(Code::InvalidSecret, key, message, help));
         }
         let entry = self.secrets.entry(id.clone()).or_default();
         *entry = SecretEntry {

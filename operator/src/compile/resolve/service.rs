@@ -1,11 +1,11 @@
 //! From a reference to the port of a Service to an endpoint set and a scheme.
 
 use weir_model::{
-    document::{Address, EndpointSet, EndpointSetId, Mode, Port, Scheme, ServiceReference},
+    document::{Address, EndpointSet, EndpointSetId, Host, Mode, Port, Scheme, ServiceReference},
     name::NamespacedName,
 };
 
-use super::{Code, Problem, Resolver, endpoints, not_permitted, permitted, suggestion};
+use super::{Code, Problem, Resolver, endpoints, suggestion};
 use crate::compile::input::{Service, ServicePort, ServiceType};
 
 /// What a reference to a Service leads to.
@@ -15,19 +15,14 @@ pub(super) struct Target {
 }
 
 impl Resolver<'_> {
-    /// Follows a reference from an object in the namespace `from`; nothing when it leads nowhere.
+    /// Follows a reference to the Service `name`; nothing when it leads nowhere.
     pub(super) fn service(
         &mut self,
-        from: &str,
+        name: &NamespacedName,
         reference: &ServiceReference,
         problems: &mut Vec<Problem>,
     ) -> Option<Target> {
-        let name = NamespacedName::new(&reference.namespace, &reference.name);
-        if !permitted(from, &name, self.options) {
-            problems.push(not_permitted(from, &name));
-            return None;
-        }
-        let service = match self.snapshot.services.get(&name) {
+        let service = match self.snapshot.services.get(name) {
             Some(Ok(service)) => service.clone(),
             Some(Err(_)) => {
                 let message = format!("Service {name} cannot be read");
@@ -35,11 +30,11 @@ impl Resolver<'_> {
                 return None;
             }
             None => {
-                problems.push(self.no_service(&name));
+                problems.push(self.no_service(name));
                 return None;
             }
         };
-        self.target(&name, &service, reference, problems)
+        self.target(name, &service, reference, problems)
     }
 
     fn no_service(&mut self, name: &NamespacedName) -> Problem {
@@ -77,7 +72,9 @@ impl Resolver<'_> {
             .map_err(|p| problems.push(p))
             .ok()?;
         let https = port.port == 443 || port.name.contains("https");
-        let scheme = reference.scheme.unwrap_or(if https { Scheme::Https } else { Scheme::Http });
+        let scheme = reference
+            .scheme
+            .unwrap_or(if https { Scheme::Https } else { Scheme::Http });
         let (suffix, built) = if external {
             ("", external_name(name, service, &port))
         } else {
@@ -221,7 +218,8 @@ fn external_name(
 }
 
 fn cluster_ip(name: &NamespacedName, service: &Service, port: &ServicePort) -> Result<EndpointSet, Problem> {
-    let host = service.cluster_ip.parse().map_err(|_| {
+    // an address only: the word `None` could be a host's name
+    let host = service.cluster_ip.parse().map(Host::Ip).map_err(|_| {
         let what = if service.cluster_ip == "None" {
             "is headless"
         } else {

@@ -147,7 +147,7 @@ impl Documents {
             label: format!("apps-routes-{}@kubernetescrd", prefix.len()),
             matcher: Matcher::path_prefix(prefix).unwrap(),
             position: 0,
-            priority: prefix.len() as i64,
+            priority: 0,
             revision: 1,
             rule_length: prefix.len() as u32,
             source: source(SourceKind::IngressRoute, "routes"),
