@@ -1,6 +1,6 @@
 //! How each watch does, for people.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, error::Error, fmt};
 
 use kube::{core::Status, runtime::watcher};
 use tokio::sync::watch;
@@ -78,13 +78,12 @@ impl fmt::Display for Reason<'_> {
         match self.0 {
             kube::Error::Api(status) => answer(status, f),
             error => {
-                write!(f, "the API server cannot be reached: {error}")?;
-                let mut source = std::error::Error::source(error);
-                while let Some(cause) = source {
-                    write!(f, ": {cause}")?;
-                    source = cause.source();
+                // each error repeats its source's words; the last one has them all to itself
+                let mut last: &dyn Error = error;
+                while let Some(cause) = last.source() {
+                    last = cause;
                 }
-                Ok(())
+                write!(f, "the API server cannot be reached: {last}")
             }
         }
     }
@@ -106,7 +105,7 @@ fn answer(status: &Status, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// The HTTP status that a watch failed with, and what that means.
-pub(super) fn failure(error: &watcher::Error) -> (Option<u16>, String) {
+pub(in crate::cluster) fn failure(error: &watcher::Error) -> (Option<u16>, String) {
     let of_client = |error: &kube::Error| {
         let code = match error {
             kube::Error::Api(status) => Some(status.code),
@@ -120,5 +119,55 @@ pub(super) fn failure(error: &watcher::Error) -> (Option<u16>, String) {
         | watcher::Error::WatchFailed(error) => of_client(error),
         watcher::Error::WatchError(status) => of_client(&kube::Error::Api(status.clone())),
         watcher::Error::NoResourceVersion => (None, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forbidden() -> watcher::Error {
+        let status = Status {
+            code: 403,
+            message: "cannot list services".to_owned(),
+            ..Status::default()
+        };
+        watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)))
+    }
+
+    #[test]
+    fn a_missing_permission_is_called_one() {
+        let (code, reason) = failure(&forbidden());
+        assert_eq!(code, Some(403));
+        assert_eq!(
+            reason,
+            "permission is missing (cannot list services); the chart's roles give it to the operator's ServiceAccount"
+        );
+    }
+
+    #[test]
+    fn an_outage_is_told_by_its_cause() {
+        let refused = std::io::Error::other("connection refused");
+        let error = kube::Error::Service(Box::new(refused));
+        assert_eq!(
+            Reason(&error).to_string(),
+            "the API server cannot be reached: connection refused"
+        );
+    }
+
+    #[test]
+    fn a_failure_that_repeats_itself_is_one_piece_of_news() {
+        let source = Source::NODES;
+        let (reporter, mut health) = Reporter::new(vec![source.clone()]);
+        reporter.failing(&source, "no");
+        assert!(health.has_changed().unwrap());
+        health.borrow_and_update();
+        reporter.failing(&source, "no");
+        assert!(!health.has_changed().unwrap());
+        reporter.watching(&source);
+        assert_eq!(
+            health.borrow_and_update().get(&source),
+            Some(&WatchHealth::Watching)
+        );
     }
 }

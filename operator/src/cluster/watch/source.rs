@@ -74,11 +74,15 @@ impl Task {
                 };
                 let (code, reason) = failure(&error);
                 let delay = backoff.failed();
-                let gone = code == Some(404) && is_custom(self.source.kind);
+                let custom = is_custom(self.source.kind);
+                if custom {
+                    // a changed definition cuts watches off
+                    self.kinds.recheck();
+                }
+                let gone = custom && code == Some(404);
                 if gone {
                     self.tell_empty().await?;
-                    self.kinds.recheck();
-                } else {
+                } else if code != Some(410) || backoff.failures() > 1 {
                     self.reporter.failing(&self.source, &reason);
                 }
                 if code == Some(403) && self.source == Source::NODES {
@@ -86,6 +90,7 @@ impl Task {
                     self.tell_empty().await?;
                 }
                 sleep(delay).await;
+                // 410: it was cut off for too long to go on where it was
                 if gone || code == Some(410) || backoff.failures() % START_OVER == 0 {
                     break;
                 }
