@@ -1,0 +1,394 @@
+//! When to ask a proxy what it serves, and when to touch its pod: plain data, with the time passed in.
+//!
+//! kubelet refreshes a volume when the pod changes, out of its own view of the ConfigMaps, which may lag
+//! behind the pod. So touching a pod once is not enough: it is touched again, ever more rarely, until the
+//! proxy says that it serves what is published, or that it refuses it, for then it has seen it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+/// The documents' digests by file.
+pub(super) type Digests = BTreeMap<String, String>;
+
+/// Between questions to a proxy that agrees.
+const CALM: Duration = Duration::from_secs(10);
+/// Until what is published can be expected to have reached a pod.
+const GRACE: Duration = Duration::from_secs(3);
+/// After the first touch of a pod, the second comes so much later, the next after twice that and so on.
+const FIRST_REPEAT: Duration = Duration::from_millis(500);
+const LONGEST_REPEAT: Duration = Duration::from_secs(30);
+
+/// What a proxy says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The revision of the config that it serves.
+    pub revision: Option<u64>,
+    /// The digests of what it serves.
+    pub digests: Digests,
+    /// What it refuses: why, and the digests of what it has found.
+    pub rejection: Option<(String, Digests)>,
+}
+
+/// Something to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Task {
+    /// With this pod.
+    pub pod: String,
+    /// What tells it from its predecessors of the same name.
+    pub incarnation: String,
+    /// What it is.
+    pub what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// Ask its proxy.
+    Ask,
+    /// Touch it, for the first time since something was published or not.
+    Touch { again: bool },
+}
+
+/// A pod whose proxy can be asked.
+#[derive(Debug)]
+struct Pod {
+    incarnation: String,
+    answer: Option<Answer>,
+    asking: bool,
+    /// Whether that was done before.
+    asked: bool,
+    ask_at: Instant,
+    /// Since when it may disagree.
+    since: Instant,
+    touches: u32,
+    touch_at: Option<Instant>,
+    /// Whether it was seen to agree since something was published.
+    acknowledged: bool,
+}
+
+/// The schedule.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    wanted: Digests,
+    pods: BTreeMap<String, Pod>,
+}
+
+impl Schedule {
+    /// These digests are published from now on; empty: nothing is.
+    pub fn publish(&mut self, wanted: &Digests, now: Instant) {
+        if *wanted == self.wanted {
+            return;
+        }
+        self.wanted.clone_from(wanted);
+        for pod in self.pods.values_mut() {
+            pod.begin(now);
+            // none of them can have it yet: no need to ask first
+            let agrees = pod
+                .answer
+                .as_ref()
+                .is_some_and(|answer| answer.digests == *wanted);
+            pod.touch_at = (!agrees && !wanted.is_empty()).then_some(now);
+        }
+    }
+
+    /// These pods run, each with its incarnation.
+    pub fn running(&mut self, running: &BTreeMap<String, String>, now: Instant) {
+        self.pods.retain(|name, _| running.contains_key(name));
+        for (name, incarnation) in running {
+            if self
+                .pods
+                .get(name)
+                .is_some_and(|pod| pod.incarnation == *incarnation)
+            {
+                continue;
+            }
+            let mut pod = Pod {
+                incarnation: incarnation.clone(),
+                answer: None,
+                asking: false,
+                asked: false,
+                ask_at: now,
+                since: now,
+                touches: 0,
+                touch_at: None,
+                acknowledged: false,
+            };
+            pod.begin(now);
+            self.pods.insert(name.clone(), pod);
+        }
+    }
+
+    /// Something about a pod has changed: it is asked at once.
+    pub fn hurry(&mut self, name: &str, now: Instant) {
+        if let Some(pod) = self.pods.get_mut(name) {
+            pod.ask_at = now;
+        }
+    }
+
+    /// A proxy's answer; none: it did not answer. Whether it agrees, for the first time since something
+    /// was published.
+    pub fn answered(&mut self, name: &str, incarnation: &str, answer: Option<Answer>, now: Instant) -> bool {
+        let Self { wanted, pods } = self;
+        let Some(pod) = pods.get_mut(name).filter(|pod| pod.incarnation == incarnation) else {
+            return false;
+        };
+        pod.asking = false;
+        pod.asked = true;
+        let agrees = answer.as_ref().is_some_and(|answer| answer.digests == *wanted);
+        let refuses = answer
+            .as_ref()
+            .and_then(|answer| answer.rejection.as_ref())
+            .is_some_and(|(_, found)| found == wanted);
+        let calm = agrees || wanted.is_empty();
+        if calm || refuses || answer.is_none() {
+            pod.touch_at = None;
+        } else if pod.touch_at.is_none() {
+            pod.touch_at = Some(now + pod.repeat());
+        }
+        pod.ask_at = now + if calm { CALM } else { pause(now - pod.since) };
+        pod.answer = answer;
+        agrees && !wanted.is_empty() && !std::mem::replace(&mut pod.acknowledged, true)
+    }
+
+    /// Whether each pod's proxy was asked at least once, and has answered or not.
+    pub fn all_asked(&self) -> bool {
+        self.pods.values().all(|pod| pod.asked)
+    }
+
+    /// What a pod's proxy said last; nothing if it did not answer.
+    pub fn answer(&self, name: &str) -> Option<&Answer> {
+        self.pods.get(name)?.answer.as_ref()
+    }
+
+    /// Why a pod's proxy refuses what is published. That it refused something older says nothing, unless
+    /// it stays with that.
+    pub fn refusal(&self, name: &str, now: Instant) -> Option<&str> {
+        let pod = self.pods.get(name)?;
+        let (why, found) = pod.answer.as_ref()?.rejection.as_ref()?;
+        (*found == self.wanted || now - pod.since >= GRACE).then_some(why)
+    }
+
+    /// When there is something to do; nothing while all is under way or there are no pods.
+    pub fn next(&self) -> Option<Instant> {
+        let asks = self.pods.values().filter(|pod| !pod.asking).map(|pod| pod.ask_at);
+        let touches = self.pods.values().filter_map(|pod| pod.touch_at);
+        asks.chain(touches).min()
+    }
+
+    /// What is to be done now, with at most `room` questions.
+    pub fn take(&mut self, room: usize, now: Instant) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        let mut asks = 0;
+        for (name, pod) in &mut self.pods {
+            let task = |what| Task {
+                pod: name.clone(),
+                incarnation: pod.incarnation.clone(),
+                what,
+            };
+            if pod.touch_at.is_some_and(|at| at <= now) {
+                tasks.push(task(What::Touch {
+                    again: pod.touches > 0,
+                }));
+                pod.touches += 1;
+                pod.touch_at = Some(now + pod.repeat());
+            }
+            if !pod.asking && pod.ask_at <= now && asks < room {
+                tasks.push(task(What::Ask));
+                pod.asking = true;
+                asks += 1;
+            }
+        }
+        tasks
+    }
+}
+
+/// Until a proxy that has not agreed for so long is asked again.
+fn pause(waited: Duration) -> Duration {
+    match waited.as_secs() {
+        0..3 => Duration::from_millis(100),
+        3..15 => Duration::from_millis(500),
+        _ => Duration::from_secs(3),
+    }
+}
+
+impl Pod {
+    /// It may not agree with what is published, as of now.
+    fn begin(&mut self, now: Instant) {
+        self.since = now;
+        self.touches = 0;
+        self.touch_at = None;
+        self.acknowledged = false;
+        self.ask_at = now;
+    }
+
+    /// From the last touch to the next.
+    fn repeat(&self) -> Duration {
+        let doubled = 2_u32.saturating_pow(self.touches.saturating_sub(1));
+        FIRST_REPEAT.saturating_mul(doubled).min(LONGEST_REPEAT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digests(config: &str) -> Digests {
+        [("config".to_owned(), config.to_owned())].into()
+    }
+
+    fn serving(config: &str) -> Answer {
+        Answer {
+            digests: digests(config),
+            ..Answer::default()
+        }
+    }
+
+    fn refusing(config: &str, found: &str) -> Answer {
+        Answer {
+            rejection: Some(("broken".into(), digests(found))),
+            ..serving(config)
+        }
+    }
+
+    /// One pod, and the time.
+    struct World {
+        schedule: Schedule,
+        start: Instant,
+        now: Instant,
+    }
+
+    impl World {
+        /// With a pod that serves `a`, which is published.
+        fn new() -> Self {
+            let now = Instant::now();
+            let mut world = Self {
+                schedule: Schedule::default(),
+                start: now,
+                now,
+            };
+            world
+                .schedule
+                .running(&[("p".to_owned(), "1".to_owned())].into(), now);
+            world.schedule.publish(&digests("a"), now);
+            world.run(1, |_| Some(serving("a")));
+            world.start = world.now;
+            world
+        }
+
+        /// Does what is due for some seconds; when the pod was touched, in milliseconds, and how often its
+        /// proxy was asked.
+        fn run(&mut self, seconds: u64, answer: impl Fn(Duration) -> Option<Answer>) -> (Vec<u128>, usize) {
+            let (mut touched, mut asked) = (Vec::new(), 0);
+            let end = self.now + Duration::from_secs(seconds);
+            while let Some(next) = self.schedule.next().filter(|next| *next < end) {
+                self.now = next.max(self.now);
+                for Task {
+                    pod,
+                    incarnation,
+                    what,
+                } in self.schedule.take(1, self.now)
+                {
+                    match what {
+                        What::Touch { again } => {
+                            assert_eq!(again, !touched.is_empty());
+                            touched.push((self.now - self.start).as_millis());
+                        }
+                        What::Ask => {
+                            asked += 1;
+                            let answer = answer(self.now - self.start);
+                            self.schedule.answered(&pod, &incarnation, answer, self.now);
+                        }
+                    }
+                }
+            }
+            self.now = end;
+            (touched, asked)
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_agrees_is_left_alone() {
+        let mut world = World::new();
+        let (touched, asked) = world.run(60, |_| Some(serving("a")));
+        assert!(touched.is_empty());
+        assert!((5..=7).contains(&asked), "{asked}");
+    }
+
+    #[test]
+    fn a_pod_is_touched_at_once_and_again_until_its_proxy_agrees() {
+        let mut world = World::new();
+        world.now = world.start;
+        world.schedule.publish(&digests("b"), world.now);
+        let late = Duration::from_millis(4200);
+        let (touched, _) = world.run(60, |waited| Some(serving(if waited < late { "a" } else { "b" })));
+        assert_eq!(touched, [0, 500, 1500, 3500]);
+    }
+
+    #[test]
+    fn touches_get_rare_and_never_stop() {
+        let mut world = World::new();
+        world.schedule.publish(&digests("b"), world.now);
+        let (touched, asked) = world.run(200, |_| Some(serving("a")));
+        let gaps: Vec<u128> = touched.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(gaps[..8], [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+        assert!(asked < 130, "{asked}");
+    }
+
+    #[test]
+    fn a_proxy_that_refuses_what_is_published_has_seen_it() {
+        let mut world = World::new();
+        world.schedule.publish(&digests("b"), world.now);
+        let (touched, _) = world.run(60, |_| Some(refusing("a", "b")));
+        assert_eq!(touched.len(), 1);
+        assert_eq!(world.schedule.refusal("p", world.now), Some("broken"));
+    }
+
+    #[test]
+    fn refusing_something_older_does_not_count_at_first() {
+        let mut world = World::new();
+        world.run(20, |_| Some(refusing("a", "b")));
+        world.schedule.publish(&digests("c"), world.now);
+        assert_eq!(world.schedule.refusal("p", world.now), None);
+        world.run(5, |_| Some(refusing("a", "b")));
+        assert_eq!(world.schedule.refusal("p", world.now), Some("broken"));
+    }
+
+    #[test]
+    fn a_proxy_that_does_not_answer_is_asked_again_and_not_touched_for_it() {
+        let mut world = World::new();
+        world.schedule.publish(&digests("b"), world.now);
+        let (touched, asked) = world.run(60, |_| None);
+        assert_eq!(touched.len(), 1);
+        assert!(asked > 50, "{asked}");
+        assert_eq!(world.schedule.answer("p"), None);
+    }
+
+    #[test]
+    fn a_new_pod_is_asked_before_it_is_touched() {
+        let mut world = World::new();
+        world
+            .schedule
+            .running(&[("p".to_owned(), "2".to_owned())].into(), world.now);
+        assert_eq!(world.schedule.answer("p"), None);
+        let (touched, _) = world.run(20, |_| Some(serving("a")));
+        assert!(touched.is_empty());
+        let stale = world.schedule.answered("p", "1", Some(serving("x")), world.now);
+        assert!(!stale && world.schedule.answer("p") == Some(&serving("a")));
+    }
+
+    #[test]
+    fn agreeing_counts_once_for_what_is_published() {
+        let mut world = World::new();
+        world.schedule.publish(&digests("b"), world.now);
+        let mut agrees = || world.schedule.answered("p", "1", Some(serving("b")), world.now);
+        assert_eq!([agrees(), agrees()], [true, false]);
+    }
+
+    #[test]
+    fn without_anything_published_no_pod_is_touched() {
+        let mut world = World::new();
+        world.schedule.publish(&Digests::new(), world.now);
+        let (touched, _) = world.run(60, |_| Some(serving("z")));
+        assert!(touched.is_empty());
+    }
+}
