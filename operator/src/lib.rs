@@ -5,6 +5,10 @@ pub mod cli;
 pub mod cluster;
 pub mod compile;
 pub mod manifest;
+#[cfg(feature = "cluster")]
+pub mod metrics;
 pub mod publish;
 pub mod render;
 pub mod status;
+#[cfg(feature = "cluster")]
+pub mod telemetry;

@@ -1,4 +1,4 @@
-//! The command line: `compile`, `lint`, `graph`, `crd`. All of it works offline, on manifests.
+//! The command line: `compile`, `lint`, `graph` and `crd` work offline, on manifests; `run` works in a cluster.
 //!
 //! Exit codes: 0 all is well; 1 there are findings that matter; 2 the call, its input or its output failed.
 
@@ -10,6 +10,8 @@ mod lint;
 mod options;
 mod output;
 mod report;
+#[cfg(feature = "cluster")]
+mod run;
 
 use std::{io, process::ExitCode};
 
@@ -33,13 +35,23 @@ enum Command {
     Graph(graph::Graph),
     /// Check manifests and explain what is wrong with them.
     Lint(lint::Lint),
+    /// Watch a cluster, publish for its proxies and report on its objects.
+    ///
+    /// It ends with 0 when told to (SIGTERM, SIGINT) and with 2 when it cannot go on. A cluster that cannot be
+    /// reached or read is no reason to end: /readyz and the log say what is missing, and it goes on when that is
+    /// mended.
+    #[cfg(feature = "cluster")]
+    Run(Box<run::Run>),
 }
 
-/// How a command ended well.
+/// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Clean,
     Findings,
+    /// And that was told already.
+    #[cfg(feature = "cluster")]
+    Failed,
 }
 
 impl Cli {
@@ -50,10 +62,14 @@ impl Cli {
             Command::Crd(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Lint(command) => command.run(),
+            #[cfg(feature = "cluster")]
+            Command::Run(command) => command.run(),
         };
         match outcome {
             Ok(Outcome::Clean) => ExitCode::SUCCESS,
             Ok(Outcome::Findings) => ExitCode::from(1),
+            #[cfg(feature = "cluster")]
+            Ok(Outcome::Failed) => ExitCode::from(2),
             // the reader of a pipe went away: nobody is left to tell
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => {
