@@ -12,6 +12,7 @@
 //! A document above 256 KiB is stored with gzip, under its name with `.gz` behind. Equal documents give
 //! equal objects.
 
+mod bridge;
 mod encode;
 mod hold_back;
 mod object;
@@ -28,6 +29,7 @@ use weir_model::document::{
 
 use self::encode::{Encoded, encode};
 pub use self::{
+    bridge::bridge,
     object::{ObjectKind, PlannedObject},
     previous::{ReadError, previous},
 };
@@ -90,7 +92,7 @@ impl Settings {
 }
 
 /// What is to be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// In the order in which they should be written: what the config needs comes before it.
     pub objects: Vec<PlannedObject>,
@@ -172,25 +174,33 @@ pub fn plan(
         digests: BTreeMap::new(),
         held_back,
     };
-    let Compilation {
-        endpoints, secrets, ..
-    } = &*compilation;
-    for (shard, entries) in shard::split(&secrets.entries, settings.secret_shards, |id| id.as_str()) {
-        let document = encode(&Secrets {
-            entries,
-            schema: SCHEMA,
-        })?;
-        plan.add::<Secrets>(settings, ObjectKind::Secret, shard, &document);
-    }
-    for (shard, sets) in shard::split(&endpoints.sets, settings.endpoint_shards, |id| id.as_str()) {
-        let document = encode(&Endpoints { schema: SCHEMA, sets })?;
-        plan.add::<Endpoints>(settings, ObjectKind::ConfigMap, shard, &document);
-    }
+    plan.add_tables(settings, &compilation.endpoints, &compilation.secrets)?;
     plan.add::<Config>(settings, ObjectKind::ConfigMap, None, &config);
     Ok(Some(plan))
 }
 
 impl Plan {
+    /// Adds what a config needs.
+    fn add_tables(
+        &mut self,
+        settings: &Settings,
+        endpoints: &Endpoints,
+        secrets: &Secrets,
+    ) -> Result<(), TextError> {
+        for (shard, entries) in shard::split(&secrets.entries, settings.secret_shards, |id| id.as_str()) {
+            let document = encode(&Secrets {
+                entries,
+                schema: SCHEMA,
+            })?;
+            self.add::<Secrets>(settings, ObjectKind::Secret, shard, &document);
+        }
+        for (shard, sets) in shard::split(&endpoints.sets, settings.endpoint_shards, |id| id.as_str()) {
+            let document = encode(&Endpoints { schema: SCHEMA, sets })?;
+            self.add::<Endpoints>(settings, ObjectKind::ConfigMap, shard, &document);
+        }
+        Ok(())
+    }
+
     fn add<D: Document>(
         &mut self,
         settings: &Settings,

@@ -45,7 +45,7 @@ fn stored_text(object: &Value) -> Option<Result<String, ReadError>> {
     Some(unpack(packed))
 }
 
-fn unpack(packed: &str) -> Result<String, ReadError> {
+pub(super) fn unpack(packed: &str) -> Result<String, ReadError> {
     let text = gunzip(&BASE64_STANDARD.decode(packed)?)?;
     String::from_utf8(text).map_err(|_| ReadError::NoText)
 }

@@ -14,7 +14,7 @@ use crate::{
         watch::whole,
         write::{FIELD_MANAGER, LIMIT, WriteError, fenced},
     },
-    publish::{ObjectKind, Plan, PlannedObject},
+    publish::{ObjectKind, Plan, PlannedObject, bridge},
 };
 
 /// Why a round ended early.
@@ -58,7 +58,7 @@ impl Publisher {
         if let Some(too_large) = plan.too_large().next() {
             return Err(RoundError::TooLarge(too_large));
         }
-        for object in &plan.objects {
+        for object in self.bridge(planned, plan)?.iter().chain(&plan.objects) {
             self.store_object(object).await?;
             if is_config(object) {
                 self.config_is_stored(&object.name, &planned.compilation.config);
@@ -82,6 +82,26 @@ impl Publisher {
             );
         }
         Ok(())
+    }
+
+    /// What is to be stored first if the config is not: what it needs, what the stored one needs, and it.
+    fn bridge(&self, planned: &Planned, plan: &Plan) -> Result<Vec<PlannedObject>, RoundError> {
+        let config = plan.objects.iter().find(|object| is_config(object));
+        let stored = config.and_then(|config| self.stored.get(config.kind, &config.name));
+        let (Some(config), Some(stored)) = (config, stored) else {
+            return Ok(Vec::new());
+        };
+        let previous = self.previous.borrow().clone();
+        let Some(previous) = previous.filter(|_| !config.is_stored_as(stored)) else {
+            return Ok(Vec::new());
+        };
+        let stored: Vec<&Value> = self.stored.objects().map(|(_, object)| object).collect();
+        let mut objects =
+            bridge(&planned.compilation, &previous, &stored, &self.settings).map_err(RoundError::Text)?;
+        if !objects.is_empty() {
+            objects.push(config.clone());
+        }
+        Ok(objects)
     }
 
     /// Stores an object, unless it is.
