@@ -219,20 +219,33 @@ impl NodeSpec {
 impl Config {
     /// The endpoint sets that leaves name, as often as they do.
     pub fn endpoint_sets(&self) -> impl Iterator<Item = &EndpointSetId> {
-        self.nodes.values().filter_map(|node| node.spec.leaf()?.endpoints.as_ref())
+        self.nodes
+            .values()
+            .filter_map(|node| node.spec.leaf()?.endpoints.as_ref())
     }
 
     /// The key material that routes and transports name, as often as they do.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretId> {
-        let certificates = self.routes.values().filter_map(|route| route.tls.as_ref()?.certificate.as_ref());
-        let transports = self.transports.values().flat_map(|t| t.certificates.iter().chain(&t.root_cas));
+        let certificates = self
+            .routes
+            .values()
+            .filter_map(|route| route.tls.as_ref()?.certificate.as_ref());
+        let transports = self
+            .transports
+            .values()
+            .flat_map(|t| t.certificates.iter().chain(&t.root_cas));
         certificates.chain(transports)
     }
 }
 
 /// The endpoint sets that the config names and `endpoints` does not have (yet).
-pub fn absent_sets<'a>(config: &'a Config, endpoints: &'a Endpoints) -> impl Iterator<Item = &'a EndpointSetId> {
-    config.endpoint_sets().filter(|id| !endpoints.sets.contains_key(*id))
+pub fn absent_sets<'a>(
+    config: &'a Config,
+    endpoints: &'a Endpoints,
+) -> impl Iterator<Item = &'a EndpointSetId> {
+    config
+        .endpoint_sets()
+        .filter(|id| !endpoints.sets.contains_key(*id))
 }
 
 /// The secrets that the config names and `secrets` does not have (yet).
@@ -347,13 +360,9 @@ mod tests {
         let names: Vec<String> = (0..100_000).map(|i| format!("n{i:06}")).collect();
         let mut config = Config::default();
         for pair in names.windows(2) {
-            config
-                .nodes
-                .extend(weighted(&[(&pair[0], &[&pair[1]])]).nodes);
+            config.nodes.extend(weighted(&[(&pair[0], &[&pair[1]])]).nodes);
         }
-        config
-            .nodes
-            .extend(weighted(&[(&names[99_999], &[])]).nodes);
+        config.nodes.extend(weighted(&[(&names[99_999], &[])]).nodes);
         assert_eq!(validate(&config), Ok(()));
     }
 }
