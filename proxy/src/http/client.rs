@@ -131,7 +131,17 @@ impl Client {
 
     /// Goes between waiting with buffers and waiting without; how long it has waited stays.
     pub(super) fn set_parked(&self, parked: bool) {
-        self.phase.set(if parked { Phase::Parked } else { Phase::Idle });
+        match (self.phase.get(), parked) {
+            (Phase::Idle, true) => {
+                self.phase.set(Phase::Parked);
+                self.worker.metrics.parked.inc();
+            }
+            (Phase::Parked, false) => {
+                self.phase.set(Phase::Idle);
+                self.worker.metrics.parked.dec();
+            }
+            _ => {}
+        }
     }
 
     /// A request's head has come.

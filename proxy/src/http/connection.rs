@@ -38,22 +38,18 @@ enum End {
 
 /// Serves a connection to its end.
 pub(super) async fn run(client: Rc<Client>) {
-    let end = loop {
+    while bytes_come(&client).await {
         match serve(&client).await {
-            End::Idle => {}
-            end => break end,
+            End::Idle => client.set_parked(true),
+            End::Done => return linger(&client).await,
+            End::Broken => {
+                // to a client of HTTP/1.0 an orderly close would look like the response's end
+                if client.flags.ancient.get() {
+                    let _ = client.stream.borrow().set_zero_linger();
+                }
+                return;
+            }
         }
-        if !parked(&client).await {
-            break End::Broken;
-        }
-    };
-    match end {
-        End::Done => linger(&client).await,
-        // to a client of HTTP/1.0 an orderly close would look like the response's end
-        End::Broken if client.flags.ancient.get() => {
-            let _ = client.stream.borrow().set_zero_linger();
-        }
-        _ => {}
     }
 }
 
@@ -82,8 +78,10 @@ async fn serve(client: &Rc<Client>) -> End {
     .await;
     if end == End::Idle {
         let left = connection.into_parts().read_buf;
-        // a pipelined request, or a part of one: it has to be read again
-        *client.read_again.borrow_mut() = left;
+        // a pipelined request, or a part of one; an empty rest would keep its whole buffer alive
+        if !left.is_empty() {
+            *client.read_again.borrow_mut() = left;
+        }
     }
     end
 }
@@ -112,13 +110,10 @@ impl Watch {
                 client.forget_parking();
                 Poll::Pending
             }
-            (Order::Drain, Phase::Idle | Phase::Fresh)
-                if client.worker.connections.last_call_is_over(client) =>
+            (Order::Drain, Phase::Idle)
+                if client.worker.connections.last_call_is_over(client) && client.is_silent() =>
             {
-                match client.poll_peek(cx) {
-                    Poll::Ready(Peek::Bytes) => Poll::Pending,
-                    _ => Poll::Ready(End::Done),
-                }
+                Poll::Ready(End::Done)
             }
             (_, Phase::Busy) => self.hang_up(client, cx),
             _ => Poll::Pending,
@@ -142,26 +137,31 @@ impl Watch {
     }
 }
 
-/// Waits with nothing but the socket. False: the connection has ended.
-async fn parked(client: &Client) -> bool {
-    client.set_parked(true);
-    client.worker.metrics.parked.inc();
-    let goes_on = poll_fn(|cx| {
+/// Waits with nothing but the socket, for the first request as well. False: the connection has ended.
+async fn bytes_come(client: &Client) -> bool {
+    let come = poll_fn(|cx| {
         client.set_waker(cx);
         client.forget_parking();
         let peek = client.poll_peek(cx);
         match (client.order(), peek) {
-            (Order::Close, _) | (_, Poll::Ready(Peek::End)) | (Order::Drain, Poll::Pending) => {
-                Poll::Ready(false)
-            }
+            (Order::Close, _) | (_, Poll::Ready(Peek::End)) => Poll::Ready(false),
             (_, Poll::Ready(Peek::Bytes)) => Poll::Ready(true),
+            (Order::Drain, Poll::Pending) => {
+                // a new connection's request may be on its way
+                let last_call =
+                    client.phase() == Phase::Fresh && !client.worker.connections.last_call_is_over(client);
+                if last_call || !client.is_silent() {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(false)
+                }
+            }
             (_, Poll::Pending) => Poll::Pending,
         }
     })
     .await;
-    client.worker.metrics.parked.dec();
     client.set_parked(false);
-    goes_on
+    come
 }
 
 /// After an orderly end: a client that is still sending a body that nobody wants would have its answer
