@@ -93,8 +93,9 @@ struct Sending<'a> {
 impl Sending<'_> {
     /// Sends it to an endpoint, over an unused connection or a new one.
     async fn to(&mut self, endpoint: &Arc<Endpoint>, others: bool) -> Result<Sent, Failure> {
-        if !self.leaf.pass_host_header
-            && let Some(request) = self.request
+        if let Some(request) = self.request
+            // a client of HTTP/1.0 need not send one
+            && !(self.leaf.pass_host_header && request.headers().contains_key(HOST))
         {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
@@ -150,7 +151,12 @@ impl Sending<'_> {
                 }
             }
         };
-        answer.map_err(|error| self.take_back(error))
+        let answer = answer.map_err(|error| self.take_back(error))?;
+        if answer.version() < Version::HTTP_11 {
+            // hyper would leave the body of a next request out where its length is not known
+            lease.use_up();
+        }
+        Ok(answer)
     }
 
     #[cold]
