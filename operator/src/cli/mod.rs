@@ -10,6 +10,7 @@ mod lint;
 mod options;
 mod output;
 mod report;
+mod stranger;
 
 use std::{io, process::ExitCode};
 

@@ -91,7 +91,11 @@ fn a_previous_file_that_is_no_config_is_an_error() {
     folder.write("a.yaml", served("a")).write("old.json", "{}");
     let run = folder.run(&["compile", "a.yaml", "-o", "out", "--previous", "old.json"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("old.json is no config"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("old.json is no config; leave --previous out"),
+        "{}",
+        run.stderr
+    );
     assert!(folder.names("out").is_empty());
 }
 

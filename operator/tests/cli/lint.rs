@@ -105,3 +105,30 @@ fn an_object_that_is_defined_twice_is_named_with_both_places() {
         run.stdout
     );
 }
+
+#[test]
+fn what_looks_like_a_kind_that_weir_reads_is_not_passed_over_in_silence() {
+    let folder = Folder::new();
+    let old = weighted("old", &["old"]).replace("traefik.io/", "traefik.containo.us/");
+    let misspelt =
+        weighted("b", &["b"]).replace("kind: TraefikService\nmetadata", "kind: traefikservice\nmetadata");
+    folder.write("a.yaml", old + &misspelt);
+    let run = folder.run(&["lint", "a.yaml", "--deny", "warnings"]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stdout
+            .contains("weir reads TraefikService of traefik.io/v1alpha1"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("did you mean \"TraefikService\"?"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("0 objects in 1 file: 2 warnings"),
+        "{}",
+        run.stdout
+    );
+}

@@ -8,5 +8,6 @@
 
 mod bad_input;
 mod compile;
+mod graph;
 mod lint;
 mod support;
