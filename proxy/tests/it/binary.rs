@@ -81,7 +81,20 @@ impl Drop for Process {
 }
 
 fn exit_code(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(PROXY).args(arguments).output().unwrap();
+    let mut child = Command::new(PROXY)
+        .args(arguments)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while child.try_wait().unwrap().is_none() {
+        if std::time::Instant::now() > deadline {
+            // its status then says that it did not end by itself
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -103,6 +116,24 @@ fn an_address_that_is_taken_exits_with_1() {
         error.contains(&format!("cannot listen on {address} (web)")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_second_proxy_does_not_take_a_part_of_the_firsts_connections() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Process::start(dir.path(), &[]);
+    for (entry_point, admin, taken) in [
+        (first.web.to_string(), "127.0.0.1:0".to_owned(), "web"),
+        ("127.0.0.1:0".to_owned(), first.admin.to_string(), "admin"),
+    ] {
+        let entry_point = format!("web={entry_point}");
+        let (code, error) = exit_code(&["--config", "x", "--entrypoint", &entry_point, "--admin", &admin]);
+        assert_eq!(code, Some(1), "{error}");
+        assert!(
+            error.contains(&format!("({taken}): Address already in use")),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
