@@ -81,6 +81,8 @@ pub(crate) struct Flags {
     pub(crate) request_done: Cell<bool>,
     /// The response was written to its end, as far as hyper is concerned.
     pub(crate) response_done: Cell<bool>,
+    /// The client has sent more than this request.
+    pub(super) pipelined: Cell<bool>,
     /// The last attempt to read found nothing.
     pub(crate) read_blocked: Cell<bool>,
     /// The last attempt to write found no room.
@@ -149,6 +151,7 @@ impl Client {
         self.enter(Phase::Busy);
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
+        self.flags.pipelined.set(false);
         self.flags.ancient.set(ancient);
         if bodyless {
             self.request_done();

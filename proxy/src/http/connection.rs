@@ -62,17 +62,17 @@ async fn serve(client: &Rc<Client>) -> End {
     });
     // boxed, so that a parked connection's task is small
     let mut connection = Box::new(client.worker.server.serve_connection(io, service));
-    let mut watch = Watch::default();
+    let mut draining = false;
     let end = poll_fn(|cx| {
         client.set_waker(cx);
-        if client.order() == Order::Drain && !watch.draining && client.phase() == Phase::Busy {
-            watch.draining = true;
+        if client.order() == Order::Drain && !draining && client.phase() == Phase::Busy {
+            draining = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }
         match Pin::new(&mut *connection).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(End::Done),
             Poll::Ready(Err(_)) => Poll::Ready(End::Broken),
-            Poll::Pending => watch.after_poll(client, cx),
+            Poll::Pending => nothing_to_do(client, cx),
         }
     })
     .await;
@@ -87,53 +87,43 @@ async fn serve(client: &Rc<Client>) -> End {
 }
 
 /// What to look at whenever hyper has nothing to do.
-#[derive(Debug, Default)]
-struct Watch {
-    draining: bool,
-    /// The client has sent more than the request being served; hyper reads it afterwards.
-    pipelined: bool,
+fn nothing_to_do(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
+    if client.exchange_is_over() {
+        client.await_request();
+    }
+    match (client.order(), client.phase()) {
+        (Order::Close, _) => Poll::Ready(End::Broken),
+        (Order::Park, Phase::Idle) => {
+            client.forget_parking();
+            Poll::Ready(End::Idle)
+        }
+        (Order::Park, _) => {
+            client.forget_parking();
+            Poll::Pending
+        }
+        (Order::Drain, Phase::Idle)
+            if client.worker.connections.last_call_is_over(client) && client.is_silent() =>
+        {
+            Poll::Ready(End::Done)
+        }
+        (_, Phase::Busy) => hang_up(client, cx),
+        _ => Poll::Pending,
+    }
 }
 
-impl Watch {
-    fn after_poll(&mut self, client: &Client, cx: &mut Context<'_>) -> Poll<End> {
-        if client.exchange_is_over() {
-            client.await_request();
-            self.pipelined = false;
-        }
-        match (client.order(), client.phase()) {
-            (Order::Close, _) => Poll::Ready(End::Broken),
-            (Order::Park, Phase::Idle) => {
-                client.forget_parking();
-                Poll::Ready(End::Idle)
-            }
-            (Order::Park, _) => {
-                client.forget_parking();
-                Poll::Pending
-            }
-            (Order::Drain, Phase::Idle)
-                if client.worker.connections.last_call_is_over(client) && client.is_silent() =>
-            {
-                Poll::Ready(End::Done)
-            }
-            (_, Phase::Busy) => self.hang_up(client, cx),
-            _ => Poll::Pending,
-        }
+/// Whether the client left while its request is being served. hyper is told not to look (it would
+/// take a new buffer for every request), so this does, once hyper has read all of the request.
+fn hang_up(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
+    if client.flags.pipelined.get() || !client.flags.request_done.get() {
+        return Poll::Pending;
     }
-
-    /// Whether the client left while its request is being served. hyper is told not to look (it would
-    /// take a new buffer for every request), so this does, once hyper has read all of the request.
-    fn hang_up(&mut self, client: &Client, cx: &mut Context<'_>) -> Poll<End> {
-        if self.pipelined || !client.flags.request_done.get() {
-            return Poll::Pending;
+    match client.poll_peek(cx) {
+        Poll::Ready(Peek::End) => Poll::Ready(End::Broken),
+        Poll::Ready(Peek::Bytes) => {
+            client.flags.pipelined.set(true);
+            Poll::Pending
         }
-        match client.poll_peek(cx) {
-            Poll::Ready(Peek::End) => Poll::Ready(End::Broken),
-            Poll::Ready(Peek::Bytes) => {
-                self.pipelined = true;
-                Poll::Pending
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        Poll::Pending => Poll::Pending,
     }
 }
 
@@ -164,12 +154,17 @@ async fn bytes_come(client: &Client) -> bool {
     come
 }
 
-/// After an orderly end: a client that is still sending a body that nobody wants would have its answer
-/// destroyed by a reset, so what it sends is read and thrown away for a moment.
+/// After an orderly end: a client that is still sending a body that nobody wants, or a head that is refused,
+/// would have its answer destroyed by a reset. So what it sends is read and thrown away for a moment.
 async fn linger(client: &Rc<Client>) {
     const MOMENT: Duration = Duration::from_secs(1);
     const MOST: usize = 1 << 20;
-    if client.phase() != Phase::Busy || client.flags.request_done.get() {
+    let complete = match client.phase() {
+        Phase::Busy => client.flags.request_done.get(),
+        Phase::Head => false,
+        Phase::Fresh | Phase::Idle | Phase::Parked => true,
+    };
+    if complete {
         return;
     }
     let mut io = ClientIo(client.clone());
