@@ -3,7 +3,7 @@
 #   CARGO_FLAGS  given to every build, check and test, such as --locked or --offline
 #   PROFILE      the profile of `build` and `demo`
 #
-# The demo uses the dev profile: dependencies are optimised in it, our own crates are not. That is fast
+# The demo uses the dev profile: the hot dependencies are optimised in it, the rest is not. That is fast
 # enough to count with, and by far the quickest to build from nothing on two cores.
 
 CARGO ?= cargo

@@ -1,7 +1,7 @@
 //! A whole proxy: bind, serve, drain, join.
 
 use std::{
-    io,
+    io, iter,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
     thread::{self, JoinHandle},
@@ -27,6 +27,8 @@ use crate::{
 
 /// How many threads serve at most when nobody says how many.
 pub const MAX_DEFAULT_THREADS: usize = 16;
+/// What the admin port is called beside the entry points.
+const ADMIN: &str = "admin";
 /// Connections that may wait in a listener's queue.
 const BACKLOG: i32 = 4096;
 
@@ -85,6 +87,9 @@ pub enum StartError {
     /// Two entry points have one name.
     #[error("entry point {0} is there twice")]
     Double(String),
+    /// Two of them, entry points or `admin`, have one address.
+    #[error("{0} and {1} cannot both listen on {2}")]
+    Shared(String, String, SocketAddr),
     /// There is no entry point.
     #[error("there is no entry point")]
     NoEntryPoint,
@@ -106,12 +111,15 @@ pub enum StartError {
 impl StartError {
     /// Whether another command line would help, rather than another state of the system.
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::Double(_) | Self::NoEntryPoint)
+        matches!(
+            self,
+            Self::Tls(_) | Self::Double(_) | Self::Shared(..) | Self::NoEntryPoint
+        )
     }
 }
 
 /// Checks what the options say by themselves.
-pub fn check(entry_points: &[EntryPoint]) -> Result<(), StartError> {
+pub fn check(admin: SocketAddr, entry_points: &[EntryPoint]) -> Result<(), StartError> {
     if entry_points.is_empty() {
         return Err(StartError::NoEntryPoint);
     }
@@ -124,6 +132,20 @@ pub fn check(entry_points: &[EntryPoint]) -> Result<(), StartError> {
             .any(|other| other.name == entry_point.name)
         {
             return Err(StartError::Double(entry_point.name.clone()));
+        }
+        let before = entry_points[..index]
+            .iter()
+            .map(|other| (other.name.as_str(), other.address));
+        // each port 0 becomes another one
+        let shared = iter::once((ADMIN, admin))
+            .chain(before)
+            .find(|(_, address)| *address == entry_point.address && address.port() != 0);
+        if let Some((other, address)) = shared {
+            return Err(StartError::Shared(
+                other.to_owned(),
+                entry_point.name.clone(),
+                address,
+            ));
         }
     }
     Ok(())
@@ -151,20 +173,24 @@ pub struct Proxy {
 impl Proxy {
     /// Listens on all addresses.
     pub fn bind(options: Options) -> Result<Self, StartError> {
-        check(&options.entry_points)?;
+        check(options.admin, &options.entry_points)?;
         let mut entry_points = Vec::new();
         let mut listeners: Vec<Vec<_>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
         for entry_point in &options.entry_points {
-            // the first one settles the port, if the system is to choose it
             let mut address = entry_point.address;
+            if address.port() != 0 {
+                // one that shares would not notice that another process has the port, if that shares as well
+                listen(&entry_point.name, address, Sharing::Alone)?;
+            }
             for listeners in &mut listeners {
-                let (listener, bound) = listen(&entry_point.name, address)?;
+                // the first one settles the port, if the system is to choose it: one that nobody has
+                let (listener, bound) = listen(&entry_point.name, address, Sharing::Threads)?;
                 address = bound;
                 listeners.push(listener);
             }
             entry_points.push(address);
         }
-        let (admin, bound) = listen("admin", options.admin)?;
+        let (admin, bound) = listen(ADMIN, options.admin, Sharing::Alone)?;
         let addresses = Addresses {
             admin: bound,
             entry_points,
@@ -256,12 +282,24 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
     }
 }
 
-/// Several sockets may listen on one address: the kernel spreads connections over them.
-fn listen(name: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+/// How many sockets may listen on one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    /// One.
+    Alone,
+    /// One for each thread: the kernel spreads connections over them.
+    Threads,
+}
+
+fn listen(
+    name: &str,
+    address: SocketAddr,
+    sharing: Sharing,
+) -> Result<(TcpListener, SocketAddr), StartError> {
     let listen = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
+        socket.set_reuse_port(sharing == Sharing::Threads)?;
         if address.is_ipv6() {
             // `:8000` means IPv4 as well
             socket.set_only_v6(false)?;

@@ -74,7 +74,7 @@ impl Cli {
             limits,
         } = self;
         let usage = |problem: String| Self::command().error(ErrorKind::ValueValidation, problem);
-        app::check(&entry_points).map_err(|error| usage(error.to_string()))?;
+        app::check(admin, &entry_points).map_err(|error| usage(error.to_string()))?;
         let log_filter =
             EnvFilter::try_new(log_level).map_err(|error| usage(format!("--log-level: {error}")))?;
         let options = Options {
@@ -121,6 +121,13 @@ mod tests {
                 "--entrypoint",
                 "web=127.0.0.1:2",
             ],
+            &[
+                "--entrypoint",
+                "web=127.0.0.1:1",
+                "--entrypoint",
+                "other=127.0.0.1:1",
+            ],
+            &["--entrypoint", "web=127.0.0.1:1", "--admin", "127.0.0.1:1"],
             &["--entrypoint", "web=127.0.0.1:1", "--threads", "0"],
             &["--entrypoint", "web=127.0.0.1:1", "--log-level", "weir=loud"],
             &["--entrypoint", "web=nowhere"],

@@ -4,7 +4,10 @@ use std::{io, process::ExitCode, thread};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
 use weir_proxy::{
     app::{Proxy, Stopper},
     cli::{Cli, Command},
@@ -34,6 +37,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     telemetry::init(log_filter, log_format)
         .map_err(anyhow::Error::from_boxed)
         .context("cannot log")?;
+    // first, so that none is missed
+    let signals = Signals::new().context("cannot watch for signals")?;
     let threads = options.threads;
     let proxy = Proxy::bind(options)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), threads, addresses = ?proxy.addresses(), "listening");
@@ -41,38 +46,52 @@ fn run(command: Command) -> anyhow::Result<()> {
     let stopper = running.stopper();
     thread::Builder::new()
         .name("signals".into())
-        .spawn(move || watch_signals(&stopper))
+        .spawn(move || signals.watch(&stopper))
         .context("cannot start a thread")?;
     running.join().context("the proxy broke down")?;
     tracing::info!("drained");
     Ok(())
 }
 
-/// Drains at the first SIGTERM or SIGINT, exits at the second.
-fn watch_signals(stopper: &Stopper) {
-    if let Err(error) = signals(stopper) {
-        tracing::error!(%error, "cannot watch for signals, they end the proxy at once");
-    }
+/// SIGTERM and SIGINT.
+struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-fn signals(stopper: &Stopper) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut signals = 0;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            signals += 1;
-            if signals > 1 {
-                std::process::exit(1);
-            }
-            stopper.drain();
-        }
-    })
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let in_runtime = runtime.enter();
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        drop(in_runtime);
+        Ok(Self {
+            runtime,
+            terminate,
+            interrupt,
+        })
+    }
+
+    /// Drains at the first one, exits at the second.
+    fn watch(self, stopper: &Stopper) {
+        let Self {
+            runtime,
+            mut terminate,
+            mut interrupt,
+        } = self;
+        let mut wait = || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            });
+        };
+        wait();
+        stopper.drain();
+        wait();
+        std::process::exit(1);
+    }
 }

@@ -143,6 +143,9 @@ pub(crate) struct Shard {
     mirrored: Mutex<BTreeMap<MirrorLabels, Mirrored>>,
 }
 
+/// How many mirrors are counted one by one.
+const MAX_MIRRORS: usize = 10_000;
+
 /// Names of a mirroring service and of one of its mirrors.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MirrorLabels {
@@ -194,13 +197,12 @@ impl Shard {
 
     /// Counts a copy. The lock is this thread's alone but for scrapes.
     pub(crate) fn count_mirrored(&self, labels: MirrorLabels, count: impl FnOnce(&mut Mirrored)) {
-        count(
-            self.mirrored
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(labels)
-                .or_default(),
-        );
+        let mut mirrored = self.mirrored.lock().unwrap_or_else(PoisonError::into_inner);
+        // names of many configs have come together: who reads counters knows that they may start anew
+        if mirrored.len() >= MAX_MIRRORS && !mirrored.contains_key(&labels) {
+            mirrored.clear();
+        }
+        count(mirrored.entry(labels).or_default());
     }
 
     /// What came of copies so far.

@@ -64,6 +64,8 @@ impl Plan {
     pub(crate) fn run(self) -> io::Result<()> {
         let runtime = Builder::new_current_thread()
             .enable_all()
+            // for looking up names
+            .max_blocking_threads(4)
             .build_local(LocalOptions::default())?;
         runtime.block_on(self.serve())
     }
@@ -96,8 +98,6 @@ impl Plan {
             () = worker.finished() => {}
             () = drain.reached(Stage::Over) => {}
         }
-        // connections know their worker, so what is left of them would keep it and itself alive
-        worker.connections.clear();
         worker.metrics.heartbeat.set(FINISHED);
         Ok(())
     }

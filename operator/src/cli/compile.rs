@@ -27,7 +27,8 @@ pub(super) struct Compile {
     /// The folder to write to.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// The config.json that was published before: it keeps serving what it accepted and is refused now.
+    /// The config.json that was published before: what it accepted and is refused now goes on being served.
+    /// May be missing, as it is before the first time.
     #[arg(long, value_name = "FILE")]
     previous: Option<PathBuf>,
     #[command(flatten)]
@@ -62,6 +63,13 @@ impl Compile {
         }
         publish(&compilation, &output).with_context(|| format!("cannot write to {}", output.display()))?;
         let counts = reports.counts();
+        if !input.snapshot.endpoints_known && !compilation.endpoints.sets.is_empty() {
+            writeln!(
+                io::stderr(),
+                "note: there is no EndpointSlice among the manifests, so no Service has endpoints and the proxy answers \
+                 503; a cluster makes them: kubectl get endpointslices -A -o yaml\n"
+            )?;
+        }
         let routes = compilation.config.routes.len();
         writeln!(
             io::stdout(),

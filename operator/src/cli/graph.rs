@@ -1,8 +1,8 @@
 //! `weir-operator graph`.
 
 use std::{
-    io::{self, Write as _},
-    path::PathBuf,
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
 };
 
 use anyhow::bail;
@@ -21,8 +21,9 @@ use crate::{
 pub(super) struct Graph {
     /// Draw only what this TraefikService or IngressRoute reaches: NAMESPACE/NAME, or NAME.
     name: Option<String>,
-    /// Files, folders (searched for .yaml, .yml and .json) or - for standard input. Repeatable.
-    #[arg(short, long = "filename", value_name = "PATH", default_value = "-", num_args = 1..)]
+    /// A file, a folder (searched for .yaml, .yml and .json) or - for standard input. Repeatable.
+    /// Default: standard input, unless that is a terminal.
+    #[arg(short, long = "filename", value_name = "PATH")]
     filenames: Vec<PathBuf>,
     /// The language of the drawing.
     #[arg(short, long, value_enum, default_value_t = Format::Mermaid)]
@@ -45,10 +46,19 @@ impl Graph {
     pub fn run(self) -> anyhow::Result<Outcome> {
         let Self {
             name,
-            filenames,
+            mut filenames,
             output,
             options,
         } = self;
+        if filenames.is_empty() {
+            if let Some(path) = name.as_ref().filter(|name| Path::new(name).exists()) {
+                bail!("{path} is a path: write -f before it");
+            }
+            if io::stdin().is_terminal() {
+                bail!("name the manifests: -f PATH, repeatable, or -f - for standard input");
+            }
+            filenames.push(PathBuf::from("-"));
+        }
         let input = Input::read(&filenames)?;
         let options = options.options();
         let compilation = input.compile(&options, &Config::default());
@@ -68,12 +78,12 @@ impl Graph {
             Format::Json => json::write(&mut out, &view)?,
         }
         out.flush()?;
-        Ok(
-            if Reports::new(&input, &compilation.findings).counts().errors > 0 {
-                Outcome::Findings
-            } else {
-                Outcome::Clean
-            },
-        )
+        let counts = Reports::new(&input, &compilation.findings).counts();
+        if counts.errors == 0 {
+            return Ok(Outcome::Clean);
+        }
+        let summary = counts.summary().unwrap_or_default();
+        writeln!(io::stderr(), "{summary}: `weir-operator lint` tells them")?;
+        Ok(Outcome::Findings)
     }
 }

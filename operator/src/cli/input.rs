@@ -1,11 +1,12 @@
 //! Manifests from the command line into a snapshot, with the way back from an object to its text.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use weir_model::{document::Config, document::text, path::FieldPath};
 
+use super::stranger::{Stranger, look};
 use crate::{
     compile::{
         Compilation, Options, Snapshot, compile,
@@ -31,6 +32,8 @@ pub(super) struct Input {
     places: BTreeMap<ObjectId, usize>,
     /// Objects that a later manifest defines again.
     duplicates: Vec<Duplicate>,
+    /// Objects that look like ones that weir reads.
+    pub strangers: Vec<Stranger>,
 }
 
 /// Two manifests of one object: their indices.
@@ -47,11 +50,15 @@ impl Input {
         let mut snapshot = Snapshot::default();
         let mut places = BTreeMap::new();
         let mut duplicates = Vec::new();
+        let mut strangers = Vec::new();
         for (i, object) in manifests.objects.iter().enumerate() {
-            if let Inserted::Object { id, .. } = snapshot.insert(&object.value)
-                && let Some(first) = places.insert(id.clone(), i)
-            {
-                duplicates.push(Duplicate { id, first, second: i });
+            match snapshot.insert(&object.value) {
+                Inserted::Unrelated => strangers.extend(look(i, object)),
+                Inserted::Object { id, .. } => {
+                    if let Some(first) = places.insert(id.clone(), i) {
+                        duplicates.push(Duplicate { id, first, second: i });
+                    }
+                }
             }
         }
         Ok(Self {
@@ -59,6 +66,7 @@ impl Input {
             snapshot,
             places,
             duplicates,
+            strangers,
         })
     }
 
@@ -101,12 +109,21 @@ impl Input {
     }
 }
 
-/// Reads a config that was published before; an empty one without a path.
+/// Reads a config that was published before; an empty one without a path, or when there is no such file.
 pub(super) fn previous(path: Option<&PathBuf>) -> anyhow::Result<Config> {
     let Some(path) = path else {
         return Ok(Config::default());
     };
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (config, _) = text::read(&text).with_context(|| format!("{} is no config", path.display()))?;
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let (config, _) = text::read(&text).with_context(|| {
+        format!(
+            "{} is no config; leave --previous out to start anew",
+            path.display()
+        )
+    })?;
     Ok(config)
 }

@@ -63,18 +63,17 @@ impl Lint {
         let compilation = input.compile(&options.options(), &Config::default());
         let reports = Reports::new(&input, &compilation.findings);
         let counts = reports.counts();
-        let broken_code = Code::BrokenDocument.id();
         let mut out = io::stdout().lock();
         match output {
             Format::Text => {
                 reports.print(&mut out)?;
                 writeln!(out, "{}", summary(&input, counts))?;
             }
-            Format::Json => json::write(&mut out, &reports.views(&broken_code))?,
+            Format::Json => json::write(&mut out, &reports.views())?,
             Format::Sarif => {
                 let ids: Vec<String> = Code::ALL.iter().map(|code| code.id()).collect();
                 let root = std::env::current_dir()?;
-                sarif::write(&mut out, &reports.views(&broken_code), &rules(&ids), &root)?;
+                sarif::write(&mut out, &reports.views(), &rules(&ids), &root)?;
             }
         }
         let denied = counts.errors + if deny.is_some() { counts.warnings } else { 0 };
@@ -106,6 +105,7 @@ fn summary(input: &Input, counts: Counts) -> String {
         plural(files)
     );
     match counts.summary() {
+        None if objects == 0 => format!("{scope}: none of a kind that weir reads"),
         None => format!("{scope}: nothing to complain about"),
         Some(summary) => format!("{scope}: {summary}"),
     }

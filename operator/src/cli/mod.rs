@@ -12,6 +12,7 @@ mod output;
 mod report;
 #[cfg(feature = "cluster")]
 mod run;
+mod stranger;
 
 use std::{io, process::ExitCode};
 

@@ -1,8 +1,11 @@
 //! Findings with their places, and how they are printed.
 
-use std::io::{self, IsTerminal};
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal},
+};
 
-use super::input::Input;
+use super::{input::Input, stranger::Stranger};
 use crate::{
     compile::finding::{Code, Finding, Severity},
     manifest::{ManifestObject, Part, Span},
@@ -17,6 +20,9 @@ pub(super) struct Reports<'a> {
     input: &'a Input,
     findings: &'a [Finding],
     codes: Vec<String>,
+    /// Of documents and objects that never reach the compiler.
+    broken_code: String,
+    stranger_code: String,
 }
 
 /// How many findings of each severity there are.
@@ -34,11 +40,13 @@ impl<'a> Reports<'a> {
             input,
             findings,
             codes,
+            broken_code: Code::BrokenDocument.id(),
+            stranger_code: Code::UnknownKind.id(),
         }
     }
 
-    /// The views to be rendered: broken documents first within their file.
-    pub fn views(&self, broken_code: &'a str) -> Vec<Report<'_>> {
+    /// The views to be rendered, in the order of the text.
+    pub fn views(&self) -> Vec<Report<'_>> {
         let broken = self.input.manifests.broken.iter().map(|broken| {
             let file = self.input.manifests.files.get(broken.file);
             let place = |span: Span| {
@@ -54,7 +62,7 @@ impl<'a> Reports<'a> {
                 .filter_map(|(span, what)| Some((place(*span)?, what.clone())));
             Report {
                 severity: Severity::Error,
-                code: broken_code,
+                code: &self.broken_code,
                 reason: Code::BrokenDocument.reason(),
                 message: &broken.message,
                 label: None,
@@ -73,9 +81,33 @@ impl<'a> Reports<'a> {
                 .zip(&self.codes)
                 .map(|(finding, code)| self.view(finding, code)),
         );
-        let order = |file: &str| self.input.manifests.files.iter().position(|f| f.name == file);
-        views.sort_by_key(|view| view.place.map(|place| (order(place.file), place.span.start)));
+        views.extend(
+            self.input
+                .strangers
+                .iter()
+                .filter_map(|stranger| self.stranger(stranger)),
+        );
+        let files = self.input.manifests.files.iter().enumerate();
+        let order: BTreeMap<&str, usize> = files.map(|(i, file)| (file.name.as_str(), i)).collect();
+        views.sort_by_key(|view| view.place.map(|place| (order.get(place.file), place.span.start)));
         views
+    }
+
+    fn stranger<'s>(&'s self, stranger: &'s Stranger) -> Option<Report<'s>> {
+        let manifest = self.input.manifests.objects.get(stranger.manifest)?;
+        Some(Report {
+            severity: stranger.severity,
+            code: &self.stranger_code,
+            reason: Code::UnknownKind.reason(),
+            message: &stranger.message,
+            label: None,
+            object: String::new(),
+            field: stranger.field.to_string(),
+            place: Some(at(manifest, manifest.span(&stranger.field, Part::Value))),
+            related: Vec::new(),
+            effect: Some("the object is passed over"),
+            help: stranger.help.as_deref().into_iter().collect(),
+        })
     }
 
     fn view<'s>(&'s self, finding: &'s Finding, code: &'s str) -> Report<'s> {
@@ -114,7 +146,9 @@ impl<'a> Reports<'a> {
 
     /// How many there are, broken documents included.
     pub fn counts(&self) -> Counts {
-        let count = |severity| self.findings.iter().filter(|f| f.severity == severity).count();
+        let findings = self.findings.iter().map(|finding| finding.severity);
+        let all = findings.chain(self.input.strangers.iter().map(|stranger| stranger.severity));
+        let count = |wanted| all.clone().filter(|severity| *severity == wanted).count();
         Counts {
             errors: count(Severity::Error) + self.input.manifests.broken.len(),
             warnings: count(Severity::Warning),
@@ -127,8 +161,7 @@ impl<'a> Reports<'a> {
     pub fn print(&self, out: &mut (impl io::Write + IsTerminal)) -> io::Result<()> {
         let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let style = if coloured { Style::Coloured } else { Style::Plain };
-        let broken_code = Code::BrokenDocument.id();
-        for view in self.views(&broken_code) {
+        for view in self.views() {
             snippet::write(out, &view, style)?;
             writeln!(out)?;
         }

@@ -9,35 +9,26 @@ mod limits;
 
 use std::collections::BTreeMap;
 
-use weir_model::name::NamespacedName;
+use weir_model::{document::Config, name::NamespacedName};
 
 use super::{
     finding::{Finding, Kind, ObjectId},
-    form::{Reference, ServiceForm},
+    form::{Reference, ServiceForm, previous},
     graph::children_first,
     options::Options,
 };
 
 /// A TraefikService and its forms.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct Candidate<'a> {
     pub id: ObjectId,
+    pub uid: &'a str,
     /// What is written; nothing when that was refused.
     pub current: Option<ServiceForm>,
     /// What is written and was refused.
     pub refused: Option<ServiceForm>,
-    /// What the previous config serves.
+    /// Of one that was refused, what the previous config serves.
     pub last_good: Option<ServiceForm>,
-}
-
-impl Candidate {
-    /// Refuses what is written. Was it not refused before?
-    fn refuse(&mut self) -> bool {
-        let current = self.current.take();
-        let first = current.is_some();
-        self.refused = current.or_else(|| self.refused.take());
-        first
-    }
 }
 
 /// What was decided.
@@ -74,11 +65,12 @@ impl Served {
 
 /// Decides on all candidates; findings say why a current form is not served.
 pub(super) fn accept(
-    candidates: Vec<Candidate>,
+    candidates: Vec<Candidate<'_>>,
     options: &Options,
+    previous: &Config,
     findings: &mut Vec<Finding>,
 ) -> Acceptance {
-    let mut choice = Choice::new(candidates, options);
+    let mut choice = Choice::new(candidates, options, previous);
     // whose references are new to the graph
     let mut changed: Vec<usize> = (0..choice.candidates.len()).collect();
     loop {
@@ -101,6 +93,7 @@ pub(super) fn accept(
         current,
         refused,
         last_good,
+        ..
     } in choice.candidates
     {
         let served = match (current, last_good) {
@@ -120,15 +113,16 @@ pub(super) fn permitted(from: &str, to: &NamespacedName, options: &Options) -> b
 }
 
 struct Choice<'a> {
-    candidates: Vec<Candidate>,
+    candidates: Vec<Candidate<'a>>,
     index: BTreeMap<NamespacedName, usize>,
     options: &'a Options,
+    previous: &'a Config,
     /// References between TraefikServices that are followed, of the forms that are served.
     graph: Vec<Vec<usize>>,
 }
 
 impl<'a> Choice<'a> {
-    fn new(candidates: Vec<Candidate>, options: &'a Options) -> Self {
+    fn new(candidates: Vec<Candidate<'a>>, options: &'a Options, previous: &'a Config) -> Self {
         let index = candidates
             .iter()
             .enumerate()
@@ -138,12 +132,24 @@ impl<'a> Choice<'a> {
             candidates,
             index,
             options,
+            previous,
             graph: Vec::new(),
         };
+        for i in 0..choice.candidates.len() {
+            if choice.candidates[i].current.is_none() {
+                choice.candidates[i].last_good = choice.accepted_before(i);
+            }
+        }
         choice.graph = (0..choice.candidates.len())
             .map(|i| choice.references(i))
             .collect();
         choice
+    }
+
+    /// What the previous config serves of an object. Read only where it is needed, which is seldom.
+    fn accepted_before(&self, i: usize) -> Option<ServiceForm> {
+        let candidate = &self.candidates[i];
+        previous::service(self.previous, &candidate.id.name, candidate.uid)
     }
 
     fn form(&self, i: usize) -> Option<&ServiceForm> {
@@ -164,10 +170,11 @@ impl<'a> Choice<'a> {
     /// Refuses what is written; what was accepted before takes its place in the graph. One whose accepted
     /// form is served already loses that, too.
     fn refuse(&mut self, i: usize) {
+        let current = self.candidates[i].current.take();
+        let last_good = current.as_ref().and_then(|_| self.accepted_before(i));
         let candidate = &mut self.candidates[i];
-        if !candidate.refuse() {
-            candidate.last_good = None;
-        }
+        candidate.last_good = last_good;
+        candidate.refused = current.or_else(|| candidate.refused.take());
         self.graph[i] = self.references(i);
     }
 

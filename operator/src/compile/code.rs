@@ -116,6 +116,7 @@ catalogue! {
     52 RuleNeverMatches Warning None "A part of a match rule never matches.",
     53 BrokenDocument Error None "A document of a manifest cannot be read.",
     54 DuplicateObject Error None "Two documents define the same object.",
+    55 UnknownKind Warning None "An object of Traefik's group has a kind or version that weir does not read.",
 }
 
 impl Code {

@@ -17,6 +17,9 @@ use super::{
 
 /// Fills in the effect of findings that refuse something.
 pub(super) fn complete(findings: &mut [Finding], decisions: &Decisions, config: &Config) {
+    if !findings.iter().any(|finding| finding.effect.is_empty()) {
+        return;
+    }
     let referrers = referrers(decisions);
     for finding in findings.iter_mut().filter(|f| f.effect.is_empty()) {
         let name = &finding.object.name;

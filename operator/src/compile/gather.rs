@@ -21,7 +21,7 @@ pub(super) fn reports(config: &Config, decisions: &Decisions) -> Reports {
     let graph = ServiceGraph::new(config);
     let (leaves, mut users) = (graph.leaves(), graph.users(config));
     let services = decisions.services.iter().map(|(name, served)| {
-        let found = graph.index.get(&NodeId::traefik_service(name)).copied();
+        let found = graph.index.get(NodeId::traefik_service(name).as_str()).copied();
         let report = ServiceReport {
             state: match served {
                 Served::Current(_) => State::Served,
@@ -35,7 +35,7 @@ pub(super) fn reports(config: &Config, decisions: &Decisions) -> Reports {
             }),
             leaves: found.map_or(0, |i| leaves[i]),
             used_by: found.map(|i| std::mem::take(&mut users[i])).unwrap_or_default(),
-            revision: found.map(|i| own_revision(config, graph.nodes[i])),
+            revision: found.map(|i| graph.revisions[i]),
         };
         (name.clone(), report)
     });
@@ -75,71 +75,70 @@ fn ingress_route(config: &Config, routes: &[DecidedRoute]) -> IngressRouteReport
     report
 }
 
-/// The newest revision of a node and of those of its references that belong to it.
-fn own_revision(config: &Config, node: &Node) -> u64 {
-    let references = node.spec.references().filter_map(|id| config.nodes.get(id));
-    let own = references
-        .filter(|node| belongs_to_its_referrer(node))
-        .map(|node| node.revision);
-    own.max().unwrap_or_default().max(node.revision)
-}
-
+/// The newest revision of the node that answers a route and of those that belong to it; 0 if that is a
+/// TraefikService's.
 fn target_revision(config: &Config, route: &RouteId, target: &Target) -> u64 {
     let Target::Node(id) = target else { return 0 };
-    match config.nodes.get(id) {
-        Some(node) if *id == NodeId::route(route) || belongs_to_its_referrer(node) => {
-            own_revision(config, node)
-        }
-        _ => 0,
+    if id.owner().is_none() && *id != NodeId::route(route) {
+        return 0;
     }
-}
-
-fn belongs_to_its_referrer(node: &Node) -> bool {
-    matches!(node.spec, NodeSpec::Leaf(_) | NodeSpec::Missing(_))
+    let own = config.nodes.get(id).map(|node| {
+        let references = node.spec.references().filter(|id| id.owner().is_some());
+        let revisions = references.filter_map(|id| Some(config.nodes.get(id)?.revision));
+        revisions.max().unwrap_or_default().max(node.revision)
+    });
+    own.unwrap_or_default()
 }
 
 /// The nodes of TraefikServices and their references to each other, by index.
 struct ServiceGraph<'a> {
-    index: BTreeMap<&'a NodeId, usize>,
+    index: BTreeMap<&'a str, usize>,
     nodes: Vec<&'a Node>,
     references: Vec<Vec<usize>>,
     children_first: Vec<usize>,
+    /// How many of its references are to Services.
     own_leaves: Vec<usize>,
+    /// The newest revision of a node and of those that belong to it.
+    revisions: Vec<u64>,
 }
 
 impl<'a> ServiceGraph<'a> {
     fn new(config: &'a Config) -> Self {
         let is_service =
-            |node: &Node| node.source.kind == SourceKind::TraefikService && !belongs_to_its_referrer(node);
-        let services = config.nodes.iter().filter(|(_, node)| is_service(node));
-        let (ids, nodes): (Vec<_>, Vec<_>) = services.unzip();
-        let index: BTreeMap<&NodeId, usize> = ids.into_iter().enumerate().map(|(i, id)| (id, i)).collect();
-        let references: Vec<Vec<usize>> = nodes
-            .iter()
-            .map(|node| {
-                node.spec
-                    .references()
-                    .filter_map(|id| index.get(id).copied())
-                    .collect()
-            })
+            |id: &NodeId, node: &Node| node.source.kind == SourceKind::TraefikService && id.owner().is_none();
+        let services = config.nodes.iter().filter(|(id, node)| is_service(id, node));
+        let (ids, nodes): (Vec<&NodeId>, Vec<&Node>) = services.unzip();
+        let index: BTreeMap<&str, usize> = ids
+            .into_iter()
+            .enumerate()
+            .map(|(i, id)| (id.as_str(), i))
             .collect();
-        let children_first = children_first(&references);
-        let is_leaf = |id: &&NodeId| {
-            config
-                .nodes
-                .get(*id)
-                .is_some_and(|node| node.spec.leaf().is_some())
+        let others = |node: &&Node| {
+            let others = node.spec.references().filter(|id| id.owner().is_none());
+            others.filter_map(|id| index.get(id.as_str()).copied()).collect()
         };
-        let own_leaves = nodes
-            .iter()
-            .map(|node| node.spec.references().filter(is_leaf).count())
-            .collect();
+        let references: Vec<Vec<usize>> = nodes.iter().map(others).collect();
+        let mut own_leaves = vec![0; nodes.len()];
+        let mut revisions: Vec<u64> = nodes.iter().map(|node| node.revision).collect();
+        // those of one owner stand together
+        let mut last = None;
+        for (id, node) in &config.nodes {
+            let Some(owner) = id.owner() else { continue };
+            let known = last.filter(|(name, _)| *name == owner);
+            last = known.or_else(|| Some((owner, index.get(owner).copied())));
+            if let Some((_, Some(i))) = last {
+                own_leaves[i] += usize::from(node.spec.leaf().is_some());
+                revisions[i] = revisions[i].max(node.revision);
+            }
+        }
+        let children_first = children_first(&references);
         Self {
             index,
             nodes,
             references,
             children_first,
             own_leaves,
+            revisions,
         }
     }
 
@@ -168,7 +167,7 @@ impl<'a> ServiceGraph<'a> {
                 .flat_map(|node| node.spec.references());
             let named = std::iter::once(target)
                 .chain(below)
-                .filter_map(|id| self.index.get(id).copied());
+                .filter_map(|id| self.index.get(id.as_str()).copied());
             direct.entry(name(route)).or_default().extend(named);
         }
         let mut users: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];

@@ -19,7 +19,6 @@ use super::{
 
 /// Routes that can never match, since another one has the same rule and priority at their entry points.
 pub(super) fn conflicts(config: &Config, decisions: &Decisions, findings: &mut Vec<Finding>) {
-    let places = places(decisions);
     let mut groups: BTreeMap<(&Matcher, i64), Vec<_>> = BTreeMap::new();
     for (id, route) in &config.routes {
         groups
@@ -27,7 +26,12 @@ pub(super) fn conflicts(config: &Config, decisions: &Decisions, findings: &mut V
             .or_default()
             .push((route.precedence(id), id, route));
     }
-    for mut group in groups.into_values().filter(|group| group.len() > 1) {
+    groups.retain(|_, group| group.len() > 1);
+    if groups.is_empty() {
+        return;
+    }
+    let places = places(decisions);
+    for mut group in groups.into_values() {
         group.sort_by_key(|(precedence, ..)| *precedence);
         for (i, (_, loser_id, loser)) in group.iter().enumerate() {
             let shared = |name: &String| loser.entry_points.contains(name);

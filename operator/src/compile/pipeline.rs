@@ -17,7 +17,6 @@ use super::{
     effect,
     finding::{Code, Finding, Kind, ObjectId},
     flatten::Flattener,
-    form::previous,
     gather::reports,
     notices,
     parse::{Sink, is_ours, servers_transport, traefik_service},
@@ -33,19 +32,19 @@ pub(super) struct Decisions {
 }
 
 pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compilation {
-    let empty = Config::default();
-    // nothing is taken from a previous config that does not hold
-    let previous = if validate(previous).is_ok() {
-        previous
+    let compilation = run_after(snapshot, options, previous);
+    // nothing is taken from a previous config that does not hold, where that makes a difference
+    if compilation.violations.is_empty() || validate(previous).is_ok() {
+        compilation
     } else {
-        &empty
-    };
+        run_after(snapshot, options, &Config::default())
+    }
+}
+
+fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compilation {
     let mut findings = unreadable(snapshot);
-    let acceptance = accept(
-        candidates(snapshot, options, previous, &mut findings),
-        options,
-        &mut findings,
-    );
+    let candidates = candidates(snapshot, options, &mut findings);
+    let acceptance = accept(candidates, options, previous, &mut findings);
     let mut routes = BTreeMap::new();
     for (name, entry) in snapshot
         .ingress_routes
@@ -178,12 +177,11 @@ fn unreadable(snapshot: &Snapshot) -> Vec<Finding> {
     services.chain(slices).collect()
 }
 
-fn candidates(
-    snapshot: &Snapshot,
+fn candidates<'a>(
+    snapshot: &'a Snapshot,
     options: &Options,
-    previous: &Config,
     findings: &mut Vec<Finding>,
-) -> Vec<Candidate> {
+) -> Vec<Candidate<'a>> {
     let mut candidates = Vec::with_capacity(snapshot.traefik_services.len());
     for (name, entry) in &snapshot.traefik_services {
         let id = traefik_service_id(name);
@@ -197,13 +195,13 @@ fn candidates(
             entry,
         );
         let refused = findings[first..].iter().any(Finding::refuses);
-        let last_good = previous::service(previous, name, &entry.meta.uid);
         let (current, refused) = if refused { (None, form) } else { (form, None) };
         candidates.push(Candidate {
             id,
+            uid: &entry.meta.uid,
             current,
             refused,
-            last_good,
+            last_good: None,
         });
     }
     candidates

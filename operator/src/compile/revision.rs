@@ -7,7 +7,7 @@ use weir_model::document::{Config, Node, Route, Transport};
 /// Fills in all revisions. An entry that is as it was keeps its own; the config's counts up when
 /// anything changed.
 pub(crate) fn assign(config: &mut Config, previous: &Config) {
-    let next = previous.revision + 1;
+    let next = previous.revision.saturating_add(1);
     let mut changed = config.schema != previous.schema;
     changed |= entries(&mut config.nodes, &previous.nodes, next);
     changed |= entries(&mut config.routes, &previous.routes, next);

@@ -70,15 +70,20 @@ pub(super) fn decide(
         },
         entry,
     );
-    let mut before = previous::routes(previous, name, &entry.meta.uid);
-    before.retain(|_, form| !matches!(form.target, RouteTarget::Unavailable(_)));
     let refusals: Vec<(&FieldPath, &Finding)> = own
         .iter()
         .filter(|f| f.refuses())
         .map(|f| (&f.field, f))
         .collect();
-    let written: BTreeSet<RouteId> = parsed.iter().map(|route| route.id.clone()).collect();
     let unread = entry.spec.is_none();
+    // what was accepted before matters only where something is refused now
+    let all_good = !unread && refusals.is_empty() && parsed.iter().all(|route| route.form.is_some());
+    let (mut before, mut written) = (BTreeMap::new(), BTreeSet::new());
+    if !all_good {
+        before = previous::routes(previous, name, &entry.meta.uid);
+        before.retain(|_, form| !matches!(form.target, RouteTarget::Unavailable(_)));
+        written.extend(parsed.iter().map(|route| route.id.clone()));
+    }
     let mut decided: Vec<DecidedRoute> = Vec::with_capacity(parsed.len());
     for route in parsed {
         let refusal = refusals

@@ -21,12 +21,24 @@ fn a_wrong_call_exits_with_2() {
 #[test]
 fn wrong_types_are_findings_with_line_and_field() {
     let folder = Folder::new();
-    folder.write("a.yaml", served("good") + &served("bad").replace("port: 80}\n---", "port: [80]}\n---"));
+    folder.write(
+        "a.yaml",
+        served("good") + &served("bad").replace("port: 80}\n---", "port: [80]}\n---"),
+    );
     let run = folder.run(&["lint", "a.yaml"]);
     assert_eq!(run.code, 1);
     assert!(run.stdout.contains("error[WEIR0001]"), "{}", run.stdout);
-    assert!(run.stdout.contains("TraefikService apps/bad, spec.weighted.services[0].port"), "{}", run.stdout);
-    assert!(run.stdout.contains("4 objects in 1 file: 1 error"), "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("TraefikService apps/bad, spec.weighted.services[0].port"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("4 objects in 1 file: 1 error"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
@@ -42,14 +54,20 @@ fn ten_megabytes_of_garbage_are_one_finding() {
     folder.write("garbage.yaml", garbage).write("a.yaml", served("a"));
     let run = folder.run(&["lint", "garbage.yaml", "a.yaml"]);
     assert_eq!(run.code, 1);
-    assert!(run.stdout.contains("error[WEIR0053]") && run.stdout.contains("garbage.yaml:1:"), "{:.400}", run.stdout);
+    assert!(
+        run.stdout.contains("error[WEIR0053]") && run.stdout.contains("garbage.yaml:1:"),
+        "{:.400}",
+        run.stdout
+    );
 }
 
 #[test]
 fn a_ring_of_100_000_and_a_chain_of_10_000_end_well() {
     let folder = Folder::new();
     let name = |i: usize| format!("n{i}");
-    let ring: String = (0..100_000).map(|i| weighted(&name(i), &[&name((i + 1) % 100_000)])).collect();
+    let ring: String = (0..100_000)
+        .map(|i| weighted(&name(i), &[&name((i + 1) % 100_000)]))
+        .collect();
     folder.write("ring.yaml", ring);
     let run = folder.run(&["compile", "ring.yaml", "-o", "out"]);
     assert_eq!(run.code, 1);

@@ -6,11 +6,15 @@ use weir_model::name::NamespacedName;
 use crate::support::{Folder, served, weighted};
 
 fn config(folder: &Folder) -> Config {
-    read::<Config>(&folder.read("out/config.json")).expect("a config").0
+    read::<Config>(&folder.read("out/config.json"))
+        .expect("a config")
+        .0
 }
 
 fn has(config: &Config, name: &str) -> bool {
-    config.nodes.contains_key(&NodeId::traefik_service(&NamespacedName::new("apps", name)))
+    config
+        .nodes
+        .contains_key(&NodeId::traefik_service(&NamespacedName::new("apps", name)))
 }
 
 #[test]
@@ -19,11 +23,17 @@ fn good_manifests_become_three_documents() {
     folder.write("a.yaml", served("a"));
     let run = folder.run(&["compile", "a.yaml", "-o", "out"]);
     assert_eq!(run.code, 0, "{run:?}");
-    assert_eq!(folder.names("out"), ["config.json", "endpoints.json", "secrets.json"]);
+    assert_eq!(
+        folder.names("out"),
+        ["config.json", "endpoints.json", "secrets.json"]
+    );
     assert!(has(&config(&folder), "a"));
     read::<Endpoints>(&folder.read("out/endpoints.json")).expect("endpoints");
     read::<Secrets>(&folder.read("out/secrets.json")).expect("secrets");
-    let mode = std::fs::metadata(folder.path("out/secrets.json")).expect("a file").permissions().mode();
+    let mode = std::fs::metadata(folder.path("out/secrets.json"))
+        .expect("a file")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -47,7 +57,11 @@ fn a_bad_edit_is_reported_and_what_was_accepted_goes_on() {
     folder.write("a.yaml", again);
     let run = folder.run(&["compile", "a.yaml", "-o", "out", "--previous", "out/config.json"]);
     assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("what was accepted before keeps being served"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("what was accepted before keeps being served"),
+        "{}",
+        run.stderr
+    );
     assert!(has(&config(&folder), "a"));
 }
 
@@ -77,14 +91,20 @@ fn a_previous_file_that_is_no_config_is_an_error() {
     folder.write("a.yaml", served("a")).write("old.json", "{}");
     let run = folder.run(&["compile", "a.yaml", "-o", "out", "--previous", "old.json"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("old.json is no config"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("old.json is no config; leave --previous out"),
+        "{}",
+        run.stderr
+    );
     assert!(folder.names("out").is_empty());
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_keeps_its_files() {
     let folder = Folder::new();
-    folder.write("a.yaml", served("a")).write("out", "a file, not a folder");
+    folder
+        .write("a.yaml", served("a"))
+        .write("out", "a file, not a folder");
     let run = folder.run(&["compile", "a.yaml", "-o", "out"]);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("cannot write to out"), "{}", run.stderr);

@@ -39,9 +39,18 @@ impl Folder {
     }
 
     pub fn names(&self, folder: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.path(folder)) else { return Vec::new() };
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        let Ok(entries) = fs::read_dir(self.path(folder)) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
         names.sort();
         names
     }
@@ -61,7 +70,12 @@ impl Folder {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).expect("it reads");
+        child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(stdin.as_bytes())
+            .expect("it reads");
         let output = child.wait_with_output().expect("it ends");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         Run {
@@ -78,7 +92,9 @@ pub fn weighted(name: &str, children: &[&str]) -> String {
         "apiVersion: traefik.io/v1alpha1\nkind: TraefikService\nmetadata: {{name: {name}, namespace: apps}}\n\
          spec:\n  weighted:\n    services:\n"
     );
-    let references = children.iter().map(|child| format!("      - {{name: {child}, kind: TraefikService}}\n"));
+    let references = children
+        .iter()
+        .map(|child| format!("      - {{name: {child}, kind: TraefikService}}\n"));
     text.extend(references);
     text + "---\n"
 }

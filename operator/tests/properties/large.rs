@@ -32,7 +32,7 @@ fn measured(what: &str, objects: impl Iterator<Item = Value>) -> Compilation {
     let compilation = compile(&snapshot, &Options::default(), &Config::default());
     let took = start.elapsed();
     eprintln!("{what}: {took:?}");
-    assert!(took < Duration::from_secs(60), "{what}: {took:?}");
+    assert!(took < Duration::from_mins(1), "{what}: {took:?}");
     assert_eq!(compilation.violations, []);
     compilation
 }
@@ -101,15 +101,15 @@ fn a_star() {
 #[test]
 fn many_ways() {
     let name = |layer: usize, i: usize| format!("l{layer}-{i}");
-    let all = |layer: usize| -> Vec<Value> { (0..100).map(|i| reference(&name(layer, i))).collect() };
-    let layers = (0..60).flat_map(|layer| (0..100).map(move |i| (layer, i)));
+    let all = |layer: usize| -> Vec<Value> { (0..60).map(|i| reference(&name(layer, i))).collect() };
+    let layers = (0..60).flat_map(|layer| (0..60).map(move |i| (layer, i)));
     let objects = layers.map(|(layer, i)| {
         service(
             &name(layer, i),
             &if layer == 59 { Vec::new() } else { all(layer + 1) },
         )
     });
-    let compilation = measured("60 layers of 100", objects);
+    let compilation = measured("60 layers of 60", objects);
     assert_eq!(count(&compilation.findings, Code::GraphTooLarge), 0);
 }
 

@@ -45,19 +45,16 @@ pub(crate) async fn run(worker: Rc<Worker>, entry_point: usize, listener: TcpLis
 fn start(worker: &Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) {
     // a failure means that the connection is gone already, which its first read tells
     let _ = stream.set_nodelay(true);
-    let slot = Slot::take(worker);
     worker.metrics.accepted.inc();
     let client = Rc::new(Client::new(worker.clone(), entry_point, stream, peer));
-    let id = worker.new_id();
-    worker.connections.insert(id, client.clone());
+    let registered = Registered::new(&client);
     if worker.is_draining() {
         client.tell(Order::Drain);
     }
-    let worker = worker.clone();
     spawn_local(async move {
+        // held to the end, however the task ends
+        let _registered = registered;
         connection::run(client).await;
-        worker.connections.remove(id);
-        drop(slot);
     });
 }
 
@@ -76,18 +73,25 @@ async fn pause(worker: &Worker, reason: PauseReason) {
     tokio::time::sleep(PAUSE).await;
 }
 
-/// One of the connections that the process may have.
-struct Slot(Rc<Worker>);
+/// A connection's place among those of its worker and of the process.
+struct Registered {
+    worker: Rc<Worker>,
+    id: u64,
+}
 
-impl Slot {
-    fn take(worker: &Rc<Worker>) -> Self {
+impl Registered {
+    fn new(client: &Rc<Client>) -> Self {
+        let worker = client.worker.clone();
+        let id = worker.new_id();
         worker.process.connections.fetch_add(1, Ordering::Relaxed);
-        Self(worker.clone())
+        worker.connections.insert(id, client.clone());
+        Self { worker, id }
     }
 }
 
-impl Drop for Slot {
+impl Drop for Registered {
     fn drop(&mut self) {
-        self.0.process.connections.fetch_sub(1, Ordering::Relaxed);
+        self.worker.connections.remove(self.id);
+        self.worker.process.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

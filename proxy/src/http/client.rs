@@ -81,6 +81,8 @@ pub(crate) struct Flags {
     pub(crate) request_done: Cell<bool>,
     /// The response was written to its end, as far as hyper is concerned.
     pub(crate) response_done: Cell<bool>,
+    /// The client has sent more than this request.
+    pub(super) pipelined: Cell<bool>,
     /// The last attempt to read found nothing.
     pub(crate) read_blocked: Cell<bool>,
     /// The last attempt to write found no room.
@@ -131,7 +133,17 @@ impl Client {
 
     /// Goes between waiting with buffers and waiting without; how long it has waited stays.
     pub(super) fn set_parked(&self, parked: bool) {
-        self.phase.set(if parked { Phase::Parked } else { Phase::Idle });
+        match (self.phase.get(), parked) {
+            (Phase::Idle, true) => {
+                self.phase.set(Phase::Parked);
+                self.worker.metrics.parked.inc();
+            }
+            (Phase::Parked, false) => {
+                self.phase.set(Phase::Idle);
+                self.worker.metrics.parked.dec();
+            }
+            _ => {}
+        }
     }
 
     /// A request's head has come.
@@ -139,6 +151,7 @@ impl Client {
         self.enter(Phase::Busy);
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
+        self.flags.pipelined.set(false);
         self.flags.ancient.set(ancient);
         if bodyless {
             self.request_done();

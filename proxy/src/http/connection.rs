@@ -38,22 +38,18 @@ enum End {
 
 /// Serves a connection to its end.
 pub(super) async fn run(client: Rc<Client>) {
-    let end = loop {
+    while bytes_come(&client).await {
         match serve(&client).await {
-            End::Idle => {}
-            end => break end,
+            End::Idle => client.set_parked(true),
+            End::Done => return linger(&client).await,
+            End::Broken => {
+                // to a client of HTTP/1.0 an orderly close would look like the response's end
+                if client.flags.ancient.get() {
+                    let _ = client.stream.borrow().set_zero_linger();
+                }
+                return;
+            }
         }
-        if !parked(&client).await {
-            break End::Broken;
-        }
-    };
-    match end {
-        End::Done => linger(&client).await,
-        // to a client of HTTP/1.0 an orderly close would look like the response's end
-        End::Broken if client.flags.ancient.get() => {
-            let _ = client.stream.borrow().set_zero_linger();
-        }
-        _ => {}
     }
 }
 
@@ -66,110 +62,109 @@ async fn serve(client: &Rc<Client>) -> End {
     });
     // boxed, so that a parked connection's task is small
     let mut connection = Box::new(client.worker.server.serve_connection(io, service));
-    let mut watch = Watch::default();
+    let mut draining = false;
     let end = poll_fn(|cx| {
         client.set_waker(cx);
-        if client.order() == Order::Drain && !watch.draining && client.phase() == Phase::Busy {
-            watch.draining = true;
+        if client.order() == Order::Drain && !draining && client.phase() == Phase::Busy {
+            draining = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }
         match Pin::new(&mut *connection).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(End::Done),
             Poll::Ready(Err(_)) => Poll::Ready(End::Broken),
-            Poll::Pending => watch.after_poll(client, cx),
+            Poll::Pending => nothing_to_do(client, cx),
         }
     })
     .await;
     if end == End::Idle {
         let left = connection.into_parts().read_buf;
-        // a pipelined request, or a part of one: it has to be read again
-        *client.read_again.borrow_mut() = left;
+        // a pipelined request, or a part of one; an empty rest would keep its whole buffer alive
+        if !left.is_empty() {
+            *client.read_again.borrow_mut() = left;
+        }
     }
     end
 }
 
 /// What to look at whenever hyper has nothing to do.
-#[derive(Debug, Default)]
-struct Watch {
-    draining: bool,
-    /// The client has sent more than the request being served; hyper reads it afterwards.
-    pipelined: bool,
-}
-
-impl Watch {
-    fn after_poll(&mut self, client: &Client, cx: &mut Context<'_>) -> Poll<End> {
-        if client.exchange_is_over() {
-            client.await_request();
-            self.pipelined = false;
-        }
-        match (client.order(), client.phase()) {
-            (Order::Close, _) => Poll::Ready(End::Broken),
-            (Order::Park, Phase::Idle) => {
-                client.forget_parking();
-                Poll::Ready(End::Idle)
-            }
-            (Order::Park, _) => {
-                client.forget_parking();
-                Poll::Pending
-            }
-            (Order::Drain, Phase::Idle | Phase::Fresh)
-                if client.worker.connections.last_call_is_over(client) =>
-            {
-                match client.poll_peek(cx) {
-                    Poll::Ready(Peek::Bytes) => Poll::Pending,
-                    _ => Poll::Ready(End::Done),
-                }
-            }
-            (_, Phase::Busy) => self.hang_up(client, cx),
-            _ => Poll::Pending,
-        }
+fn nothing_to_do(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
+    if client.exchange_is_over() {
+        client.await_request();
     }
-
-    /// Whether the client left while its request is being served. hyper is told not to look (it would
-    /// take a new buffer for every request), so this does, once hyper has read all of the request.
-    fn hang_up(&mut self, client: &Client, cx: &mut Context<'_>) -> Poll<End> {
-        if self.pipelined || !client.flags.request_done.get() {
-            return Poll::Pending;
+    match (client.order(), client.phase()) {
+        (Order::Close, _) => Poll::Ready(End::Broken),
+        (Order::Park, Phase::Idle) => {
+            client.forget_parking();
+            Poll::Ready(End::Idle)
         }
-        match client.poll_peek(cx) {
-            Poll::Ready(Peek::End) => Poll::Ready(End::Broken),
-            Poll::Ready(Peek::Bytes) => {
-                self.pipelined = true;
-                Poll::Pending
-            }
-            Poll::Pending => Poll::Pending,
+        (Order::Park, _) => {
+            client.forget_parking();
+            Poll::Pending
         }
+        (Order::Drain, Phase::Idle)
+            if client.worker.connections.last_call_is_over(client) && client.is_silent() =>
+        {
+            Poll::Ready(End::Done)
+        }
+        (_, Phase::Busy) => hang_up(client, cx),
+        _ => Poll::Pending,
     }
 }
 
-/// Waits with nothing but the socket. False: the connection has ended.
-async fn parked(client: &Client) -> bool {
-    client.set_parked(true);
-    client.worker.metrics.parked.inc();
-    let goes_on = poll_fn(|cx| {
+/// Whether the client left while its request is being served. hyper is told not to look (it would
+/// take a new buffer for every request), so this does, once hyper has read all of the request.
+fn hang_up(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
+    if client.flags.pipelined.get() || !client.flags.request_done.get() {
+        return Poll::Pending;
+    }
+    match client.poll_peek(cx) {
+        Poll::Ready(Peek::End) => Poll::Ready(End::Broken),
+        Poll::Ready(Peek::Bytes) => {
+            client.flags.pipelined.set(true);
+            Poll::Pending
+        }
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+/// Waits with nothing but the socket, for the first request as well. False: the connection has ended.
+async fn bytes_come(client: &Client) -> bool {
+    let come = poll_fn(|cx| {
         client.set_waker(cx);
         client.forget_parking();
         let peek = client.poll_peek(cx);
         match (client.order(), peek) {
-            (Order::Close, _) | (_, Poll::Ready(Peek::End)) | (Order::Drain, Poll::Pending) => {
-                Poll::Ready(false)
-            }
+            (Order::Close, _) | (_, Poll::Ready(Peek::End)) => Poll::Ready(false),
             (_, Poll::Ready(Peek::Bytes)) => Poll::Ready(true),
+            (Order::Drain, Poll::Pending) => {
+                // a new connection's request may be on its way
+                let last_call =
+                    client.phase() == Phase::Fresh && !client.worker.connections.last_call_is_over(client);
+                if last_call || !client.is_silent() {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(false)
+                }
+            }
             (_, Poll::Pending) => Poll::Pending,
         }
     })
     .await;
-    client.worker.metrics.parked.dec();
     client.set_parked(false);
-    goes_on
+    come
 }
 
-/// After an orderly end: a client that is still sending a body that nobody wants would have its answer
-/// destroyed by a reset, so what it sends is read and thrown away for a moment.
+/// After an orderly end: a client that is still sending a body that nobody wants, or a head that is refused,
+/// would have its answer destroyed by a reset. So what it sends is read and thrown away for a moment.
 async fn linger(client: &Rc<Client>) {
     const MOMENT: Duration = Duration::from_secs(1);
     const MOST: usize = 1 << 20;
-    if client.phase() != Phase::Busy || client.flags.request_done.get() {
+    let complete = match client.phase() {
+        Phase::Busy => client.flags.request_done.get(),
+        Phase::Head => false,
+        Phase::Fresh | Phase::Idle | Phase::Parked => true,
+    };
+    if complete {
         return;
     }
     let mut io = ClientIo(client.clone());

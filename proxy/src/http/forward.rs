@@ -4,7 +4,7 @@ use std::{convert::Infallible, rc::Rc};
 
 use http::{
     HeaderValue, Request, Response, StatusCode, Version,
-    header::{CONNECTION, HOST},
+    header::{CONNECTION, HOST, TRANSFER_ENCODING},
     request::Parts,
 };
 use hyper::body::{Body as _, Incoming};
@@ -74,6 +74,12 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
         },
     );
     parts.version = Version::HTTP_11;
+    if body.size_hint().exact().is_none() {
+        // without it, hyper takes a GET's body for none
+        parts
+            .headers
+            .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let body = outgoing_body(client, shadow.as_ref(), body);
     if let Some(shadow) = &shadow {
         shadow.remember(&parts);

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::client::Client;
@@ -22,6 +23,9 @@ impl AsyncRead for ClientIo {
         if !again.is_empty() {
             let some = again.len().min(buf.remaining());
             buf.put_slice(&again.split_to(some));
+            if again.is_empty() {
+                *again = Bytes::new();
+            }
             client.has_read();
             return Poll::Ready(Ok(()));
         }

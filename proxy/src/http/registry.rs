@@ -51,11 +51,6 @@ impl Registry {
         }
     }
 
-    /// Forgets all.
-    pub(crate) fn clear(&self) {
-        self.clients.borrow_mut().clear();
-    }
-
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.clients.borrow().len()

@@ -111,8 +111,7 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
     let target = request.snapshot.forest().target(copy.target);
     let started = Instant::now();
     let deadline = started + limits.mirror_timeout;
-    let sent = timeout_at(deadline, send_copy(request, target, copy.n, head, body)).await;
-    let sent = sent.unwrap_or(Err(Failure::ResponseTimeout));
+    let sent = send_copy(request, copy, head, body, deadline).await;
     let labels = MirrorLabels {
         mirror: target.mirror.label.clone(),
         target: target.label.clone(),
@@ -136,16 +135,14 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
 /// Sends a copy to one of its target's endpoints, and starts the copies that mirrors on its way make of it.
 async fn send_copy(
     request: &Rc<Request>,
-    target: &Target,
-    n: u64,
+    copy: CopyPick,
     mut head: Head,
     body: CopyBody,
+    deadline: Instant,
 ) -> Result<Sent, Failure> {
+    let forest = request.snapshot.forest();
     let mut copies = Vec::new();
-    let pick = request
-        .snapshot
-        .forest()
-        .pick(target.node, n, |copy| copies.push(copy));
+    let pick = forest.pick(forest.target(copy.target).node, copy.n, |copy| copies.push(copy));
     if matches!(body, CopyBody::Removed) {
         remove_framing(&mut head.headers);
     }
@@ -161,18 +158,13 @@ async fn send_copy(
     *outgoing.headers_mut() = head.headers;
     *outgoing.version_mut() = Version::HTTP_11;
     let leaf = request.snapshot.leaf(pick.leaf);
-    let sent = send(
-        &request.worker,
-        leaf,
-        pick.turn,
-        &mut Some(outgoing),
-        Origin::Copy,
-    )
-    .await;
+    let mut outgoing = Some(outgoing);
+    let sending = send(&request.worker, leaf, pick.turn, &mut outgoing, Origin::Copy);
+    let sent = timeout_at(deadline, sending).await;
     if let Some((head, kept)) = below {
         start(request, copies, &head, &Ok(kept));
     }
-    sent
+    sent.unwrap_or(Err(Failure::ResponseTimeout))
 }
 
 /// Reads a response that nobody wants, so that its connection can be used again. False: it is not worth it.

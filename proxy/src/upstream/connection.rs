@@ -75,6 +75,8 @@ impl fmt::Debug for Connection {
 pub(crate) struct Lease {
     worker: Rc<Worker>,
     connection: Connection,
+    /// For one request only.
+    last: bool,
 }
 
 impl Lease {
@@ -82,6 +84,7 @@ impl Lease {
         Self {
             worker: worker.clone(),
             connection,
+            last: false,
         }
     }
 
@@ -99,9 +102,20 @@ impl Lease {
         self.connection.sender.try_send_request(request)
     }
 
+    /// Lets no other request have it.
+    pub(super) fn use_up(&mut self) {
+        self.last = true;
+    }
+
     /// The response has come to its end: the connection may serve another request, if it is through with this one.
     pub(crate) fn release(self) {
-        let Self { worker, connection } = self;
-        worker.upstreams.give(connection, &worker.clock, &worker.metrics);
+        let Self {
+            worker,
+            connection,
+            last,
+        } = self;
+        if !last {
+            worker.upstreams.give(connection, &worker.clock, &worker.metrics);
+        }
     }
 }

@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// How many endpoints are tried at most.
-const MAX_ATTEMPTS: usize = 4;
+const MAX_ATTEMPTS: usize = 64;
+/// After the first failure, how long others are tried.
+const RETRY_WITHIN: Duration = Duration::from_secs(5);
 /// For connecting while another endpoint is left.
 const CONNECT_WHILE_OTHERS: Duration = Duration::from_secs(1);
 
@@ -58,24 +60,25 @@ pub(crate) async fn send(
         origin,
     };
     let most = leaf.endpoints().len().min(MAX_ATTEMPTS);
-    let mut tried = [0; MAX_ATTEMPTS];
+    // no room is made for it before something fails
+    let mut tried = Vec::new();
+    let mut give_up = None;
     let mut last = Failure::NoServer;
-    for attempt in 0..most {
-        let Some(endpoint) = leaf.endpoint(turn, worker.clock.millis(), &tried[..attempt]) else {
+    while tried.len() < most {
+        let Some(endpoint) = leaf.endpoint(turn, worker.clock.millis(), &tried) else {
             break;
         };
-        tried[attempt] = endpoint.id;
-        let others = attempt + 1 < most;
+        let others = tried.len() + 1 < most;
         last = match sending.to(endpoint, others).await {
             Ok(sent) => return Ok(sent),
             Err(failure) => failure,
         };
-        if sending.request.is_none() {
+        let give_up = *give_up.get_or_insert_with(|| Instant::now() + RETRY_WITHIN);
+        if !others || sending.request.is_none() || Instant::now() >= give_up {
             break;
         }
-        if others {
-            worker.metrics.retries[Retry::Connect as usize].inc();
-        }
+        tried.push(endpoint.id);
+        worker.metrics.retries[Retry::Connect as usize].inc();
     }
     Err(last)
 }
@@ -93,8 +96,9 @@ struct Sending<'a> {
 impl Sending<'_> {
     /// Sends it to an endpoint, over an unused connection or a new one.
     async fn to(&mut self, endpoint: &Arc<Endpoint>, others: bool) -> Result<Sent, Failure> {
-        if !self.leaf.pass_host_header
-            && let Some(request) = self.request
+        if let Some(request) = self.request
+            // a client of HTTP/1.0 need not send one
+            && !(self.leaf.pass_host_header && request.headers().contains_key(HOST))
         {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
@@ -150,7 +154,12 @@ impl Sending<'_> {
                 }
             }
         };
-        answer.map_err(|error| self.take_back(error))
+        let answer = answer.map_err(|error| self.take_back(error))?;
+        if answer.version() < Version::HTTP_11 {
+            // hyper would leave the body of a next request out where its length is not known
+            lease.use_up();
+        }
+        Ok(answer)
     }
 
     #[cold]

@@ -165,6 +165,24 @@ async fn requests_that_break_the_rules_are_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_malformed_is_400_and_ends_both_connections() {
+    let backend = Backend::named("never").await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+        .await;
+    fixture.metric_becomes("weir_upstream_connections", 1.0).await;
+    let response = client.ask("not a chunk\r\n").await;
+    assert_eq!((response.status, response.text()), (400, "Bad Request"));
+    assert!(client.is_closed().await);
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+    fixture
+        .metric_becomes("weir_failures_total{reason=\"request_body\"}", 1.0)
+        .await;
+}
+
+#[tokio::test]
 async fn what_could_smuggle_a_second_request_does_not() {
     let backend = Backend::start(|request| crate::support::answer(request.body.clone())).await;
     let fixture = Fixture::start(&Documents::one(backend.address)).await;

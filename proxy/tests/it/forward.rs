@@ -49,6 +49,49 @@ async fn bodies_pass_both_ways_whatever_their_framing() {
 }
 
 #[tokio::test]
+async fn a_get_keeps_its_body() {
+    let backend = Backend::start(|request| answer(request.body.clone())).await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    for framed in [
+        "Content-Length: 5\r\n\r\nquery",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nquery\r\n0\r\n\r\n",
+    ] {
+        let response = client.ask(format!("GET / HTTP/1.1\r\nHost: a\r\n{framed}")).await;
+        assert_eq!(response.text(), "query", "{framed}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_of_http_1_0_loses_no_body() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let mut seen = Vec::new();
+        while let Ok(1..) = stream.read_buf(&mut seen).await {
+            if seen.ends_with(b"0\r\n\r\n") {
+                let answer = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\n";
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream
+                    .write_all(if seen.ends_with(b"5\r\nquery\r\n0\r\n\r\n") {
+                        b"good"
+                    } else {
+                        b"lost"
+                    })
+                    .await;
+                seen.clear();
+            }
+        }
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    for _ in 0..3 {
+        let request =
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nquery\r\n0\r\n\r\n";
+        assert_eq!(client.ask(request).await.text(), "good");
+    }
+}
+
+#[tokio::test]
 async fn a_response_streams_as_it_comes() {
     let backend = RawBackend::start(|mut stream| async move {
         let mut buffer = [0; 1024];
@@ -107,7 +150,11 @@ async fn a_client_of_http_1_0_gets_a_response_that_it_understands() {
     let backend = RawBackend::start(|mut stream| async move {
         let mut buffer = [0; 4096];
         let read = stream.read(&mut buffer).await.unwrap();
-        assert!(buffer[..read].starts_with(b"GET / HTTP/1.1\r\n"));
+        let request = String::from_utf8_lossy(&buffer[..read]).to_ascii_lowercase();
+        assert!(
+            request.starts_with("get / http/1.1\r\n") && request.contains("\r\nhost: 127.0.0.1:"),
+            "{request}"
+        );
         let _ = stream
             .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n")
             .await;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admin;
+mod binary;
 mod drain;
 mod errors;
 mod forward;

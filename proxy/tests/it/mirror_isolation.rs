@@ -322,6 +322,29 @@ async fn a_copy_that_hangs_is_ended_in_time() {
 }
 
 #[tokio::test]
+async fn a_copy_that_hangs_ends_its_wait_and_the_copies_below_it_start() {
+    let (main, stuck, below) = (
+        Backend::named("main").await,
+        hanging().await,
+        Backend::named("below").await,
+    );
+    let documents = Documents::default()
+        .service("main", &[main.address])
+        .service("stuck", &[stuck.address])
+        .service("below", &[below.address])
+        .mirror("inner", "stuck", &[("below", 100)])
+        .mirror("outer", "main", &[("inner", 100)])
+        .route("/", "outer");
+    let fixture = Fixture::with(&documents, |options| {
+        options.limits.mirror_timeout = Duration::from_millis(100);
+    })
+    .await;
+    assert_eq!(fixture.client().await.post("/", b"body").await.text(), "main");
+    until("the copy below", async || below.count() == 1).await;
+    assert_eq!(below.received()[0].body, "body");
+}
+
+#[tokio::test]
 async fn copies_of_one_request_are_bounded() {
     let (main, mirror) = (Backend::named("main").await, Backend::named("mirror").await);
     // each level doubles the copies of the one below

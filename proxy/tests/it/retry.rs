@@ -1,6 +1,7 @@
 //! What is sent again, and what is not.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -42,28 +43,48 @@ async fn an_endpoint_that_refuses_is_passed_over() {
     );
 }
 
-#[tokio::test]
-async fn when_all_refuse_the_request_fails_after_a_few() {
-    let mut dead = Vec::new();
-    for _ in 0..10 {
-        dead.push(
-            TcpListener::bind("127.0.0.1:0")
-                .await
-                .unwrap()
-                .local_addr()
-                .unwrap(),
-        );
+/// Addresses that refuse connections.
+async fn dead(count: usize) -> Vec<SocketAddr> {
+    let mut listeners = Vec::new();
+    for _ in 0..count {
+        listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
     }
-    let fixture = Fixture::start(&Documents::default().service("main", &dead).route("/", "main")).await;
-    assert_eq!(fixture.get("/").await.status, 502);
-    fixture.metric_becomes(CONNECT, 3.0).await;
+    // only now, so that all differ
+    listeners
+        .iter()
+        .map(|listener| listener.local_addr().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_one_that_is_alive_is_found_behind_many_that_refuse() {
+    let backend = Backend::named("alive").await;
+    let mut addresses = dead(20).await;
+    addresses.push(backend.address);
+    let documents = Documents::default()
+        .service("main", &addresses)
+        .route("/", "main");
+    let fixture = Fixture::start(&documents).await;
+    assert_eq!(fixture.get("/").await.text(), "alive");
+}
+
+#[tokio::test]
+async fn when_all_refuse_the_request_fails_after_each_or_a_bound() {
+    for (count, retries) in [(10, 9.0), (70, 63.0)] {
+        let documents = Documents::default()
+            .service("main", &dead(count).await)
+            .route("/", "main");
+        let fixture = Fixture::start(&documents).await;
+        assert_eq!(fixture.get("/").await.status, 502);
+        fixture.metric_becomes(CONNECT, retries).await;
+    }
 }
 
 #[tokio::test]
 async fn an_endpoint_that_does_not_answer_the_dial_is_given_up_soon() {
     // a full accept queue: the kernel drops what else wants to connect
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into())
+    full.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into())
         .unwrap();
     full.listen(1).unwrap();
     let address = full.local_addr().unwrap().as_socket().unwrap();

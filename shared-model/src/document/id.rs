@@ -86,6 +86,11 @@ impl NodeId {
 }
 
 impl NodeId {
+    /// The id of the node that this one belongs to, if it stands for a reference.
+    pub fn owner(&self) -> Option<&str> {
+        self.0.split_once('>').map(|(owner, _)| owner)
+    }
+
     /// The node of a reference from `self` to a TraefikService that leads nowhere.
     #[must_use]
     pub fn missing(&self, name: &NamespacedName) -> Self {
@@ -171,6 +176,7 @@ mod tests {
     fn ids_read_as_documented() {
         let leaf = reference(Some(Port::Number(80)));
         assert_eq!(leaf.as_str(), "ts/apps/wrr1>svc/apps/svc1:80");
+        assert_eq!(leaf.owner(), Some("ts/apps/wrr1"));
         assert_eq!(leaf.repeat(1), leaf);
         assert_eq!(leaf.repeat(2).as_str(), "ts/apps/wrr1>svc/apps/svc1:80~2");
     }

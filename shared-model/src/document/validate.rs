@@ -1,8 +1,9 @@
 //! What holds in every config beyond the ranges of its values: the operator asserts it before
 //! publishing, the proxy checks it again before loading, and both rely on it afterwards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
 use thiserror::Error;
 
 use super::{Config, EndpointSetId, Endpoints, Leaf, Node, NodeId, NodeSpec, SecretId, Secrets, Target};
@@ -55,17 +56,17 @@ fn join(ids: &[NodeId]) -> String {
 /// within bounds. Linear, without recursion.
 pub fn validate(config: &Config) -> Result<(), Vec<Violation>> {
     let mut violations = Vec::new();
+    let index: Index<'_> = config.nodes.keys().zip(0..).collect();
+    let mut graph = Vec::with_capacity(config.nodes.len());
     for (id, node) in &config.nodes {
+        graph.push(references(&index, id, node, &mut violations));
         check_node(config, id, node, &mut violations);
     }
     for (id, route) in &config.routes {
         if let Target::Node(to) = &route.target
-            && !config.nodes.contains_key(to)
+            && !index.contains_key(to)
         {
-            violations.push(Violation::Dangling {
-                from: id.to_string(),
-                to: to.to_string(),
-            });
+            violations.push(dangling(id, to));
         }
         if let Err(problem) = route.matcher.validate() {
             violations.push(Violation::Matcher {
@@ -75,7 +76,10 @@ pub fn validate(config: &Config) -> Result<(), Vec<Violation>> {
         }
     }
     if violations.is_empty() {
-        violations.extend(cycle(config).map(Violation::Cycle));
+        violations.extend(cycle(&graph).map(|cycle| {
+            let ids: Vec<&NodeId> = config.nodes.keys().collect();
+            Violation::Cycle(cycle.into_iter().map(|node| ids[node].clone()).collect())
+        }));
     }
     if violations.is_empty() {
         Ok(())
@@ -84,17 +88,29 @@ pub fn validate(config: &Config) -> Result<(), Vec<Violation>> {
     }
 }
 
-fn check_node(config: &Config, id: &NodeId, node: &Node, violations: &mut Vec<Violation>) {
-    for to in node
-        .spec
-        .references()
-        .filter(|to| !config.nodes.contains_key(*to))
-    {
-        violations.push(Violation::Dangling {
-            from: id.to_string(),
-            to: to.to_string(),
-        });
+fn dangling(from: &impl ToString, to: &impl ToString) -> Violation {
+    Violation::Dangling {
+        from: from.to_string(),
+        to: to.to_string(),
     }
+}
+
+/// The place of each node in the table.
+type Index<'a> = HashMap<&'a NodeId, usize>;
+
+/// The nodes that this one refers to, by their places.
+fn references(index: &Index<'_>, id: &NodeId, node: &Node, violations: &mut Vec<Violation>) -> Vec<usize> {
+    let mut places = Vec::new();
+    for to in node.spec.references() {
+        match index.get(to) {
+            Some(place) => places.push(*place),
+            None => violations.push(dangling(id, to)),
+        }
+    }
+    places
+}
+
+fn check_node(config: &Config, id: &NodeId, node: &Node, violations: &mut Vec<Violation>) {
     match &node.spec {
         NodeSpec::Weighted(weighted) => {
             let mut seen = BTreeSet::new();
@@ -119,10 +135,7 @@ fn check_leaf(config: &Config, id: &NodeId, leaf: &Leaf, violations: &mut Vec<Vi
         .as_ref()
         .filter(|t| !config.transports.contains_key(*t))
     {
-        violations.push(Violation::Dangling {
-            from: id.to_string(),
-            to: transport.to_string(),
-        });
+        violations.push(dangling(id, transport));
     }
     if let Some(check) = &leaf.health_check {
         let durations = [
@@ -144,51 +157,37 @@ fn check_leaf(config: &Config, id: &NodeId, leaf: &Leaf, violations: &mut Vec<Vi
 
 /// Some nodes on a cycle, in its order; nothing where the graph has none. Takes away nodes that
 /// nobody refers to until none is left (Kahn); what stays lies on cycles or below them.
-fn cycle(config: &Config) -> Option<Vec<NodeId>> {
-    let mut referrers: BTreeMap<&NodeId, usize> = config.nodes.keys().map(|id| (id, 0)).collect();
-    for to in config.nodes.values().flat_map(|node| node.spec.references()) {
-        *referrers.entry(to).or_default() += 1;
+fn cycle(graph: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut referrers = vec![0_usize; graph.len()];
+    for &to in graph.iter().flatten() {
+        referrers[to] += 1;
     }
-    let mut free: Vec<&NodeId> = referrers
-        .iter()
-        .filter(|(_, n)| **n == 0)
-        .map(|(id, _)| *id)
-        .collect();
-    while let Some(id) = free.pop() {
-        referrers.remove(id);
-        for to in config
-            .nodes
-            .get(id)
-            .into_iter()
-            .flat_map(|node| node.spec.references())
-        {
-            if let Some(count) = referrers.get_mut(to) {
-                *count -= 1;
-                if *count == 0 {
-                    free.push(to);
-                }
+    let mut free: Vec<usize> = (0..graph.len()).filter(|node| referrers[*node] == 0).collect();
+    while let Some(node) = free.pop() {
+        for &to in &graph[node] {
+            referrers[to] -= 1;
+            if referrers[to] == 0 {
+                free.push(to);
             }
         }
     }
     // every node left has a referrer left: walk backwards until one comes again
-    let left: BTreeSet<&NodeId> = referrers.into_keys().collect();
-    let mut referrer_of: BTreeMap<&NodeId, &NodeId> = BTreeMap::new();
-    for &from in &left {
-        let node = config.nodes.get(from)?;
-        referrer_of.extend(
-            node.spec
-                .references()
-                .filter(|to| left.contains(to))
-                .map(|to| (to, from)),
-        );
-    }
-    let mut path = vec![*left.first()?];
-    loop {
-        let next = *referrer_of.get(path.last()?)?;
-        if let Some(start) = path.iter().position(|id| *id == next) {
-            return Some(path.drain(start..).rev().cloned().collect());
+    let mut referrer_of = vec![None; graph.len()];
+    for from in (0..graph.len()).filter(|node| referrers[*node] > 0) {
+        for &to in &graph[from] {
+            referrer_of[to] = Some(from);
         }
-        path.push(next);
+    }
+    let mut node = referrers.iter().position(|count| *count > 0)?;
+    let mut path = Vec::new();
+    let mut place_in_path = vec![None; graph.len()];
+    loop {
+        if let Some(start) = place_in_path[node] {
+            return Some(path.drain(start..).rev().collect());
+        }
+        place_in_path[node] = Some(path.len());
+        path.push(node);
+        node = referrer_of[node]?;
     }
 }
 
@@ -219,20 +218,33 @@ impl NodeSpec {
 impl Config {
     /// The endpoint sets that leaves name, as often as they do.
     pub fn endpoint_sets(&self) -> impl Iterator<Item = &EndpointSetId> {
-        self.nodes.values().filter_map(|node| node.spec.leaf()?.endpoints.as_ref())
+        self.nodes
+            .values()
+            .filter_map(|node| node.spec.leaf()?.endpoints.as_ref())
     }
 
     /// The key material that routes and transports name, as often as they do.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretId> {
-        let certificates = self.routes.values().filter_map(|route| route.tls.as_ref()?.certificate.as_ref());
-        let transports = self.transports.values().flat_map(|t| t.certificates.iter().chain(&t.root_cas));
+        let certificates = self
+            .routes
+            .values()
+            .filter_map(|route| route.tls.as_ref()?.certificate.as_ref());
+        let transports = self
+            .transports
+            .values()
+            .flat_map(|t| t.certificates.iter().chain(&t.root_cas));
         certificates.chain(transports)
     }
 }
 
 /// The endpoint sets that the config names and `endpoints` does not have (yet).
-pub fn absent_sets<'a>(config: &'a Config, endpoints: &'a Endpoints) -> impl Iterator<Item = &'a EndpointSetId> {
-    config.endpoint_sets().filter(|id| !endpoints.sets.contains_key(*id))
+pub fn absent_sets<'a>(
+    config: &'a Config,
+    endpoints: &'a Endpoints,
+) -> impl Iterator<Item = &'a EndpointSetId> {
+    config
+        .endpoint_sets()
+        .filter(|id| !endpoints.sets.contains_key(*id))
 }
 
 /// The secrets that the config names and `secrets` does not have (yet).
@@ -347,13 +359,9 @@ mod tests {
         let names: Vec<String> = (0..100_000).map(|i| format!("n{i:06}")).collect();
         let mut config = Config::default();
         for pair in names.windows(2) {
-            config
-                .nodes
-                .extend(weighted(&[(&pair[0], &[&pair[1]])]).nodes);
+            config.nodes.extend(weighted(&[(&pair[0], &[&pair[1]])]).nodes);
         }
-        config
-            .nodes
-            .extend(weighted(&[(&names[99_999], &[])]).nodes);
+        config.nodes.extend(weighted(&[(&names[99_999], &[])]).nodes);
         assert_eq!(validate(&config), Ok(()));
     }
 }

@@ -102,7 +102,7 @@ pub const MISTAKES: [Mistake; 5] = [
         },
         code: "WEIR0020",
         is_error: true,
-        effect: "skipped; wrr2 and mirror1 share by their weights, 2 : 1",
+        effect: "passed over; wrr2 and mirror1 share by their weights, 2 : 1",
         shares: |before| Shares {
             wrr1: [0, before.wrr1[1], before.wrr1[2]],
             ..before
@@ -113,7 +113,7 @@ pub const MISTAKES: [Mistake; 5] = [
         change: Change::NoPods("svc3"),
         code: "WEIR0049",
         is_error: false,
-        effect: "skipped; all of wrr2 goes to svc2, and nothing is copied to svc3",
+        effect: "passed over; all of wrr2 goes to svc2, and nothing is copied to svc3",
         shares: |before| Shares {
             wrr2: [before.wrr2[0], 0],
             copied: [before.copied[0], 0],

@@ -163,10 +163,8 @@ impl Choice<'_> {
     fn is_edit(&self, i: usize) -> bool {
         let candidate = &self.candidates[i];
         candidate.current.as_ref().is_some_and(|current| {
-            candidate
-                .last_good
-                .as_ref()
-                .is_none_or(|old| !current.shape.does_the_same(&old.shape))
+            let old = self.accepted_before(i);
+            old.is_none_or(|old| !current.shape.does_the_same(&old.shape))
         })
     }
 }

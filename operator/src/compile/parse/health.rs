@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use weir_model::{
     crd,
     document::{HealthCheck, HealthMode},
-    path::FieldPath,
 };
 
-use super::{Sink, value::one_of};
+use super::{Place, Sink, value::one_of};
 use crate::compile::finding::{Code, Severity};
 
 impl Sink<'_> {
     /// The health check of a reference, if it has one.
     pub(super) fn health_check(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         check: Option<&crd::HealthCheck>,
     ) -> Option<HealthCheck> {
         let check = check?;
@@ -69,7 +68,7 @@ impl Sink<'_> {
     /// Says that failures of requests are not counted.
     pub(super) fn passive_health_check(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         check: Option<&crd::PassiveHealthCheck>,
     ) {
         if check.is_some() {
@@ -82,7 +81,7 @@ impl Sink<'_> {
         }
     }
 
-    fn health_mode(&mut self, field: &FieldPath, mode: Option<&str>) -> HealthMode {
+    fn health_mode(&mut self, field: &Place<'_>, mode: Option<&str>) -> HealthMode {
         match mode {
             None | Some("" | "http") => HealthMode::Http,
             Some("grpc") => HealthMode::Grpc,
@@ -99,7 +98,7 @@ impl Sink<'_> {
         }
     }
 
-    fn health_method(&mut self, field: &FieldPath, method: Option<&str>) -> String {
+    fn health_method(&mut self, field: &Place<'_>, method: Option<&str>) -> String {
         let method = method.filter(|m| !m.is_empty()).unwrap_or("GET");
         if !method.bytes().all(is_token_byte) {
             self.add(
@@ -112,7 +111,7 @@ impl Sink<'_> {
         method.to_owned()
     }
 
-    fn health_path(&mut self, field: &FieldPath, path: Option<&str>) -> String {
+    fn health_path(&mut self, field: &Place<'_>, path: Option<&str>) -> String {
         let path = path.unwrap_or_default();
         if path.contains("://") || path.starts_with("//") {
             let help = "write the path alone; scheme, port and hostname are fields of their own".to_owned();
@@ -137,7 +136,7 @@ impl Sink<'_> {
         }
     }
 
-    fn health_status(&mut self, field: &FieldPath, status: Option<i64>) -> Option<u16> {
+    fn health_status(&mut self, field: &Place<'_>, status: Option<i64>) -> Option<u16> {
         let written = status.filter(|status| *status != 0)?;
         let status = u16::try_from(written)
             .ok()
@@ -155,7 +154,7 @@ impl Sink<'_> {
 
     fn health_headers(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         headers: Option<&BTreeMap<String, String>>,
     ) -> BTreeMap<String, String> {
         for (name, value) in headers.into_iter().flatten() {

@@ -13,7 +13,7 @@ use weir_model::{
     rule::Matcher,
 };
 
-use super::{Sink, drop_consequences, spec, traefik_service::source, value::one_of};
+use super::{Place, Sink, drop_consequences, spec, traefik_service::source, value::one_of};
 use crate::compile::{
     finding::{Code, Severity, did_you_mean},
     form::{PROVIDER, RouteForm, RouteTarget, Tls},
@@ -63,9 +63,10 @@ pub(in crate::compile) fn ingress_route(
         },
     };
     let mut repeats: BTreeMap<&str, usize> = BTreeMap::new();
+    let list = spec().key("routes");
     let mut routes = Vec::with_capacity(input.routes.len());
     for (position, written) in input.routes.iter().enumerate() {
-        let field = spec().key("routes").index(position);
+        let field = list.index(position);
         let rule = written
             .as_ref()
             .and_then(|r| r.rule.as_deref())
@@ -97,7 +98,7 @@ pub(in crate::compile) fn ingress_route(
             })
         });
         routes.push(ParsedRoute {
-            field,
+            field: field.path(),
             position,
             rule: rule.to_owned(),
             id,
@@ -128,7 +129,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    fn tls(&mut self, field: &FieldPath, tls: &IngressRouteTls) {
+    fn tls(&mut self, field: &Place<'_>, tls: &IngressRouteTls) {
         if let Some(name) = tls.secret_name.as_deref().filter(|name| !name.is_empty()) {
             self.name(&field.key("secretName"), name);
         }
@@ -189,7 +190,7 @@ impl<'a> Sink<'a> {
     /// The entry point of this name, if it can serve the routes; `nowhere`: if no other one does either.
     fn entry_point(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         name: &str,
         tls: bool,
         nowhere: bool,
@@ -232,7 +233,7 @@ impl<'a> Sink<'a> {
     /// One route's rule and target; both are checked whatever becomes of the other.
     fn route(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         written: &Route,
         label: &str,
     ) -> (Option<Matcher>, Option<RouteTarget>) {
@@ -283,7 +284,7 @@ impl<'a> Sink<'a> {
         (matcher, self.route_target(&field.key("services"), written, label))
     }
 
-    fn rule(&mut self, field: &FieldPath, rule: &str) -> Option<Matcher> {
+    fn rule(&mut self, field: &Place<'_>, rule: &str) -> Option<Matcher> {
         match rule::parse(rule) {
             Ok(parsed) => {
                 for warning in parsed.warnings {
@@ -307,7 +308,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    fn route_target(&mut self, field: &FieldPath, written: &Route, label: &str) -> Option<RouteTarget> {
+    fn route_target(&mut self, field: &Place<'_>, written: &Route, label: &str) -> Option<RouteTarget> {
         match written.services.as_deref().unwrap_or_default() {
             [] => {
                 self.add(field, Code::InvalidSpec, "the route has no services", None);

@@ -2,6 +2,7 @@
 
 mod health;
 mod ingress_route;
+mod place;
 mod reference;
 mod servers_transport;
 mod sticky;
@@ -11,9 +12,9 @@ mod value;
 use weir_model::{
     crd::{Deviation, DeviationKind, MAX_DEVIATIONS},
     name::{NameError, check_name},
-    path::FieldPath,
 };
 
+use self::place::{Place, metadata, spec};
 pub(super) use self::{
     ingress_route::{ParsedRoute, ingress_route, is_ours},
     servers_transport::{TransportForm, servers_transport},
@@ -35,7 +36,7 @@ impl Sink<'_> {
     /// Adds a finding on this object.
     fn add(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         code: Code,
         message: impl Into<String>,
         help: impl Into<Option<String>>,
@@ -46,21 +47,21 @@ impl Sink<'_> {
     /// Adds a finding on this object, made complete by `with`.
     fn push(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         code: Code,
         message: impl Into<String>,
         with: impl FnOnce(Finding) -> Finding,
     ) {
         self.findings.push(with(Finding::new(
             self.object.clone(),
-            field.clone(),
+            field.path(),
             code,
             message,
         )));
     }
 
     /// Says that a field has no effect, which changes nothing about the traffic but that.
-    fn ignored(&mut self, field: &FieldPath, why: &str, severity: Severity) {
+    fn ignored(&mut self, field: &Place<'_>, why: &str, severity: Severity) {
         self.push(field, Code::IgnoredField, why, |finding| {
             finding
                 .severity(severity)
@@ -69,19 +70,18 @@ impl Sink<'_> {
     }
 
     /// Says that weir lacks something that decides about security or routing.
-    fn unsupported(&mut self, field: &FieldPath, what: &str, help: &str) {
+    fn unsupported(&mut self, field: &Place<'_>, what: &str, help: &str) {
         self.add(field, Code::UnsupportedFeature, what, help.to_owned());
     }
 
     /// Checks the name and the namespace of this object.
     fn own_name(&mut self) {
-        let metadata = FieldPath::root().key("metadata");
-        self.name(&metadata.key("name"), &self.object.name.name);
-        self.name(&metadata.key("namespace"), &self.object.name.namespace);
+        self.name(&metadata().key("name"), &self.object.name.name);
+        self.name(&metadata().key("namespace"), &self.object.name.namespace);
     }
 
     /// Checks a name of an object.
-    fn name(&mut self, field: &FieldPath, name: &str) -> Option<()> {
+    fn name(&mut self, field: &Place<'_>, name: &str) -> Option<()> {
         let error = check_name(name).err();
         if let Some(error) = &error {
             let help = match error {
@@ -113,7 +113,7 @@ impl Sink<'_> {
         if deviations.len() >= MAX_DEVIATIONS {
             let message =
                 format!("more than {MAX_DEVIATIONS} fields do not fit; what follows was not looked at");
-            self.add(&spec(), Code::InvalidSpec, message, None);
+            self.add(spec(), Code::InvalidSpec, message, None);
         }
         for deviation in deviations {
             let (field, code) = match &deviation.kind {
@@ -131,9 +131,9 @@ impl Sink<'_> {
             } else {
                 ""
             };
-            self.push(&field, code, deviation.to_string(), |finding| {
-                finding.maybe_help(deviation.help()).effect(effect)
-            });
+            let finding = Finding::new(self.object.clone(), field, code, deviation.to_string());
+            self.findings
+                .push(finding.maybe_help(deviation.help()).effect(effect));
         }
     }
 }
@@ -157,9 +157,4 @@ fn drop_consequences(findings: &mut Vec<Finding>, first: usize, deviations: &[De
             .any(|wrong| wrong.starts_with(field) || field.starts_with(wrong))
     };
     findings.extend(own.into_iter().filter(independent));
-}
-
-/// The field `spec`.
-fn spec() -> FieldPath {
-    FieldPath::root().key("spec")
 }

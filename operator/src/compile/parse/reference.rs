@@ -4,11 +4,10 @@ use weir_model::{
     crd::ServiceRef,
     document::{Mode, ServiceReference},
     name::NamespacedName,
-    path::FieldPath,
 };
 
 use super::{
-    Sink,
+    Place, Sink,
     value::{DEFAULT_FLUSH_INTERVAL, one_of},
 };
 use crate::compile::{
@@ -21,7 +20,7 @@ impl Sink<'_> {
     /// called after itself. Nothing when it cannot be one.
     pub(super) fn reference(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         written: &ServiceRef,
         label: Option<&str>,
     ) -> Option<Reference> {
@@ -61,7 +60,7 @@ impl Sink<'_> {
         };
         named.filter(|()| placed)?;
         Some(Reference {
-            field: field.clone(),
+            field: field.path(),
             to: target?,
         })
     }
@@ -70,7 +69,7 @@ impl Sink<'_> {
     /// findings refuse it anyway.
     fn leaf(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         written: &ServiceRef,
         name: &str,
         namespace: &str,
@@ -107,7 +106,8 @@ impl Sink<'_> {
             .response_forwarding
             .as_ref()
             .and_then(|f| f.flush_interval.as_deref());
-        let flush_field = field.key("responseForwarding").key("flushInterval");
+        let forwarding = field.key("responseForwarding");
+        let flush_field = forwarding.key("flushInterval");
         let flush_interval = flush.and_then(|text| self.flush_interval(&flush_field, text));
         let sticky = self.sticky(&field.key("sticky"), written.sticky.as_ref(), &label);
         let health_check = self.health_check(&field.key("healthCheck"), written.health_check.as_ref());
@@ -123,7 +123,7 @@ impl Sink<'_> {
 
     /// Fields that mean nothing on a reference to a TraefikService. `port` is common there (tools write
     /// it), so it is worth less of a word.
-    fn only_for_services(&mut self, field: &FieldPath, written: &ServiceRef) {
+    fn only_for_services(&mut self, field: &Place<'_>, written: &ServiceRef) {
         let present = [
             ("healthCheck", written.health_check.is_some()),
             ("nativeLB", written.native_lb.is_some()),
@@ -150,7 +150,7 @@ impl Sink<'_> {
         }
     }
 
-    fn strategy(&mut self, field: &FieldPath, strategy: Option<&str>) {
+    fn strategy(&mut self, field: &Place<'_>, strategy: Option<&str>) {
         match strategy {
             None | Some("" | "wrr" | "RoundRobin") => {}
             Some(other @ ("p2c" | "leasttime")) => {

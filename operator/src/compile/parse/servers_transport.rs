@@ -9,7 +9,7 @@ use weir_model::{
     path::FieldPath,
 };
 
-use super::{Sink, drop_consequences, spec, traefik_service::source, value::one_of};
+use super::{Place, Sink, drop_consequences, spec, traefik_service::source, value::one_of};
 use crate::compile::{
     finding::{Code, Severity},
     input::Entry,
@@ -111,8 +111,9 @@ impl Sink<'_> {
     ) -> Vec<SecretId> {
         let deprecated = spec().key("rootCAsSecrets");
         let mut ids = self.secrets(&deprecated, written.root_cas_secrets.as_deref(), fields);
+        let list = spec().key("rootCAs");
         for (i, root) in written.root_cas.iter().flatten().enumerate() {
-            let field = spec().key("rootCAs").index(i);
+            let field = list.index(i);
             let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
             let (key, name, id): (_, _, fn(&NamespacedName) -> SecretId) =
                 match (given(&root.secret), given(&root.config_map)) {
@@ -131,7 +132,7 @@ impl Sink<'_> {
                 };
             if self.name(&field.key(key), &name).is_some() {
                 let id = id(&NamespacedName::new(&self.object.name.namespace, name));
-                fields.push((id.clone(), field.key(key)));
+                fields.push((id.clone(), field.key(key).path()));
                 ids.push(id);
             }
         }
@@ -140,7 +141,7 @@ impl Sink<'_> {
 
     fn secrets(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         names: Option<&[String]>,
         fields: &mut Vec<(SecretId, FieldPath)>,
     ) -> Vec<SecretId> {
@@ -149,14 +150,14 @@ impl Sink<'_> {
             let field = field.index(i);
             if self.name(&field, name).is_some() {
                 let id = SecretId::secret(&NamespacedName::new(&self.object.name.namespace, name));
-                fields.push((id.clone(), field));
+                fields.push((id.clone(), field.path()));
                 ids.push(id);
             }
         }
         ids
     }
 
-    fn timeout(&mut self, field: &FieldPath, written: Option<&IntOrString>, default_secs: i64) -> GoDuration {
+    fn timeout(&mut self, field: &Place<'_>, written: Option<&IntOrString>, default_secs: i64) -> GoDuration {
         let default = GoDuration::from_secs(default_secs);
         let Some(duration) = written.and_then(|written| self.duration(field, written)) else {
             return default;
@@ -193,7 +194,7 @@ impl Sink<'_> {
         }
     }
 
-    fn tls_version(&mut self, field: &FieldPath, written: Option<&str>, newest: bool) -> Option<TlsVersion> {
+    fn tls_version(&mut self, field: &Place<'_>, written: Option<&str>, newest: bool) -> Option<TlsVersion> {
         match written.filter(|version| !version.is_empty())? {
             "VersionTLS12" => Some(TlsVersion::Tls12),
             "VersionTLS13" => Some(TlsVersion::Tls13),
@@ -232,7 +233,7 @@ impl Sink<'_> {
         }
     }
 
-    fn cipher_suites(&mut self, field: &FieldPath, written: Option<&[String]>) -> Vec<String> {
+    fn cipher_suites(&mut self, field: &Place<'_>, written: Option<&[String]>) -> Vec<String> {
         let mut suites = Vec::new();
         for (i, name) in written.unwrap_or_default().iter().enumerate() {
             if CIPHER_SUITES.contains(&name.as_str()) {
@@ -253,8 +254,9 @@ impl Sink<'_> {
             .cloned()
             .map(PeerSan::Uri)
             .collect();
+        let list = spec().key("peerCertSANs");
         for (i, san) in written.peer_cert_sans.iter().flatten().enumerate() {
-            let field = spec().key("peerCertSANs").index(i);
+            let field = list.index(i);
             let value = san.value.clone().unwrap_or_default();
             match san.san_type.as_deref().unwrap_or_default() {
                 "DNSName" if !value.is_empty() => sans.push(PeerSan::Dns(value)),

@@ -5,17 +5,16 @@ use weir_model::{
     crd::Sticky,
     document::{SameSite, StickyCookie},
     hex::hex,
-    path::FieldPath,
 };
 
-use super::{Sink, value::one_of};
+use super::{Place, Sink, value::one_of};
 use crate::compile::finding::{Code, Severity};
 
 impl Sink<'_> {
     /// The cookie of a service with this Traefik name, if it shall have one.
     pub(super) fn sticky(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         sticky: Option<&Sticky>,
         traefik_name: &str,
     ) -> Option<StickyCookie> {

@@ -3,11 +3,10 @@
 use weir_model::{
     crd::{Mirroring, ServiceRef, TraefikServiceSpec, Weighted},
     document::{Source, SourceKind},
-    path::FieldPath,
     weight::{Percent, Weight},
 };
 
-use super::{Sink, drop_consequences, spec};
+use super::{Place, Sink, drop_consequences, spec};
 use crate::compile::{
     finding::{Code, Severity},
     form::{PROVIDER, Reference, ServiceForm, Shape, traefik_service_name},
@@ -60,7 +59,7 @@ impl Sink<'_> {
             [] => {
                 let help = "set one of `weighted` and `mirroring`".to_owned();
                 self.add(
-                    &spec(),
+                    spec(),
                     Code::NoServiceType,
                     "the TraefikService does nothing",
                     help,
@@ -73,7 +72,7 @@ impl Sink<'_> {
                     several.join(" and ")
                 );
                 let help = "make a TraefikService of each and let one refer to the other".to_owned();
-                self.add(&spec(), Code::AmbiguousServiceType, message, help);
+                self.add(spec(), Code::AmbiguousServiceType, message, help);
             }
         }
         for name in set
@@ -81,7 +80,7 @@ impl Sink<'_> {
             .filter(|name| matches!(**name, "highestRandomWeight" | "failover"))
         {
             self.unsupported(
-                &spec().key(*name),
+                &spec().key(name),
                 &format!("weir has no `{name}`"),
                 "use `weighted`; a child without endpoints is passed over there",
             );
@@ -97,7 +96,7 @@ impl Sink<'_> {
         weighted.or(mirroring)
     }
 
-    fn weighted(&mut self, field: &FieldPath, written: &Weighted) -> Shape {
+    fn weighted(&mut self, field: &Place<'_>, written: &Weighted) -> Shape {
         let name = format!("{}{PROVIDER}", traefik_service_name(&self.object.name));
         let sticky = self.sticky(&field.key("sticky"), written.sticky.as_ref(), &name);
         let services = written.services.as_deref().unwrap_or_default();
@@ -112,7 +111,7 @@ impl Sink<'_> {
     /// Weighted references, as far as they can be read.
     pub(super) fn children(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         services: &[ServiceRef],
     ) -> Vec<(Reference, Weight)> {
         let some_weights = services.iter().any(|s| s.weight.is_some());
@@ -138,7 +137,7 @@ impl Sink<'_> {
         children
     }
 
-    fn weight(&mut self, field: &FieldPath, service: &ServiceRef, some_weights: bool) -> Weight {
+    fn weight(&mut self, field: &Place<'_>, service: &ServiceRef, some_weights: bool) -> Weight {
         let Some(written) = service.weight else {
             if some_weights {
                 self.push(
@@ -160,7 +159,7 @@ impl Sink<'_> {
         })
     }
 
-    fn sticky_gap(&mut self, field: &FieldPath, services: &[ServiceRef]) {
+    fn sticky_gap(&mut self, field: &Place<'_>, services: &[ServiceRef]) {
         let sticky = |s: &ServiceRef| s.sticky.as_ref().is_some_and(|s| s.cookie.is_some());
         if services.len() > 1 && services.iter().any(sticky) {
             self.push(
@@ -178,12 +177,13 @@ impl Sink<'_> {
         }
     }
 
-    fn mirroring(&mut self, field: &FieldPath, written: &Mirroring) -> Option<Shape> {
+    fn mirroring(&mut self, field: &Place<'_>, written: &Mirroring) -> Option<Shape> {
         let main = self.reference(field, &written.main, None);
         self.no_weight(field, &written.main);
+        let list = field.key("mirrors");
         let mut mirrors = Vec::new();
         for (i, mirror) in written.mirrors.iter().flatten().enumerate() {
-            let field = field.key("mirrors").index(i);
+            let field = list.index(i);
             let percent = Percent::try_from(mirror.percent.unwrap_or_default());
             if let Err(error) = &percent {
                 let help = "write how many of 100 requests shall be copied".to_owned();
@@ -221,7 +221,7 @@ impl Sink<'_> {
         })
     }
 
-    fn no_weight(&mut self, field: &FieldPath, service: &ServiceRef) {
+    fn no_weight(&mut self, field: &Place<'_>, service: &ServiceRef) {
         if service.weight.is_some() {
             self.ignored(
                 &field.key("weight"),

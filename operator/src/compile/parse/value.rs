@@ -4,10 +4,9 @@ use weir_model::{
     crd::IntOrString,
     document::{Port, Scheme},
     duration::GoDuration,
-    path::FieldPath,
 };
 
-use super::Sink;
+use super::{Place, Sink};
 use crate::compile::finding::{Code, did_you_mean};
 
 /// Words that `written` may have been meant to be.
@@ -24,7 +23,7 @@ pub(super) fn one_of(written: &str, words: &[&str]) -> String {
 
 impl Sink<'_> {
     /// A duration: a Go duration, or a number of seconds, also in quotes.
-    pub(super) fn duration(&mut self, field: &FieldPath, written: &IntOrString) -> Option<GoDuration> {
+    pub(super) fn duration(&mut self, field: &Place<'_>, written: &IntOrString) -> Option<GoDuration> {
         let parsed = match written {
             IntOrString::Int(seconds) => Ok(GoDuration::from_secs(*seconds)),
             IntOrString::String(text) => match text.parse::<i64>() {
@@ -40,7 +39,7 @@ impl Sink<'_> {
     /// A duration above zero.
     pub(super) fn positive_duration(
         &mut self,
-        field: &FieldPath,
+        field: &Place<'_>,
         written: &IntOrString,
     ) -> Option<GoDuration> {
         let duration = self.duration(field, written)?;
@@ -57,7 +56,7 @@ impl Sink<'_> {
     }
 
     /// How long response bytes may wait: a Go duration or, as a bare number, milliseconds.
-    pub(super) fn flush_interval(&mut self, field: &FieldPath, text: &str) -> Option<GoDuration> {
+    pub(super) fn flush_interval(&mut self, field: &Place<'_>, text: &str) -> Option<GoDuration> {
         if text.is_empty() {
             return Some(DEFAULT_FLUSH_INTERVAL);
         }
@@ -77,7 +76,7 @@ impl Sink<'_> {
     }
 
     /// A scheme; nothing when left out or wrong.
-    pub(super) fn scheme(&mut self, field: &FieldPath, text: Option<&str>) -> Option<Scheme> {
+    pub(super) fn scheme(&mut self, field: &Place<'_>, text: Option<&str>) -> Option<Scheme> {
         match text? {
             "" => None,
             "http" => Some(Scheme::Http),
@@ -97,7 +96,7 @@ impl Sink<'_> {
     }
 
     /// A port of a Service; nothing when left out or wrong. 0 and an empty text are as left out.
-    pub(super) fn service_port(&mut self, field: &FieldPath, port: Option<&IntOrString>) -> Option<Port> {
+    pub(super) fn service_port(&mut self, field: &Place<'_>, port: Option<&IntOrString>) -> Option<Port> {
         match port? {
             IntOrString::Int(0) => None,
             IntOrString::String(name) if name.is_empty() => None,
@@ -112,7 +111,7 @@ impl Sink<'_> {
     }
 
     /// A port number, 1 to 65535.
-    pub(super) fn port_number(&mut self, field: &FieldPath, number: i64) -> Option<u16> {
+    pub(super) fn port_number(&mut self, field: &Place<'_>, number: i64) -> Option<u16> {
         let port = u16::try_from(number).ok().filter(|port| *port != 0);
         if port.is_none() {
             self.add(
