@@ -22,7 +22,11 @@ pub use self::{
     kinds::{Kinds, Served},
     resource::api_resource,
 };
-pub(super) use self::{backoff::Backoff, health::Reason, source::whole};
+pub(super) use self::{
+    backoff::Backoff,
+    health::{Reason, failure},
+    source::whole,
+};
 use super::{
     change::Change,
     scope::{Scope, Source},
