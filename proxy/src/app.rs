@@ -9,7 +9,6 @@ use std::{
 };
 
 use http::HeaderValue;
-use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use weir_model::entry_point::EntryPoint;
 
@@ -19,6 +18,7 @@ use crate::{
     control::Control,
     drain::{self, Drainer, Stage},
     limits::Limits,
+    listen,
     metrics::Shard,
     process::{self, Budget, Process},
     state::Registry,
@@ -29,8 +29,6 @@ use crate::{
 pub const MAX_DEFAULT_THREADS: usize = 16;
 /// What the admin port is called beside the entry points.
 const ADMIN: &str = "admin";
-/// Connections that may wait in a listener's queue.
-const BACKLOG: i32 = 4096;
 
 /// What a proxy is made from.
 #[derive(Clone, Debug)]
@@ -109,6 +107,15 @@ pub enum StartError {
 }
 
 impl StartError {
+    fn bind(name: &str, address: SocketAddr, source: io::Error) -> Self {
+        let name = name.to_owned();
+        Self::Bind {
+            name,
+            address,
+            source,
+        }
+    }
+
     /// Whether another command line would help, rather than another state of the system.
     pub const fn is_usage(&self) -> bool {
         matches!(
@@ -177,20 +184,15 @@ impl Proxy {
         let mut entry_points = Vec::new();
         let mut listeners: Vec<Vec<_>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
         for entry_point in &options.entry_points {
-            let mut address = entry_point.address;
-            if address.port() != 0 {
-                // one that shares would not notice that another process has the port, if that shares as well
-                listen(&entry_point.name, address, Sharing::Alone)?;
+            let failed = |source| StartError::bind(&entry_point.name, entry_point.address, source);
+            let (bound, sockets) = listen::shared(entry_point.address, listeners.len()).map_err(failed)?;
+            for (listeners, socket) in listeners.iter_mut().zip(sockets) {
+                listeners.push(socket);
             }
-            for listeners in &mut listeners {
-                // the first one settles the port, if the system is to choose it: one that nobody has
-                let (listener, bound) = listen(&entry_point.name, address, Sharing::Threads)?;
-                address = bound;
-                listeners.push(listener);
-            }
-            entry_points.push(address);
+            entry_points.push(bound);
         }
-        let (admin, bound) = listen(ADMIN, options.admin, Sharing::Alone)?;
+        let failed = |source| StartError::bind(ADMIN, options.admin, source);
+        let (bound, admin) = listen::alone(options.admin).map_err(failed)?;
         let addresses = Addresses {
             admin: bound,
             entry_points,
@@ -280,42 +282,6 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
         workers,
         limits: options.limits.clone(),
     }
-}
-
-/// How many sockets may listen on one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sharing {
-    /// One.
-    Alone,
-    /// One for each thread: the kernel spreads connections over them.
-    Threads,
-}
-
-fn listen(
-    name: &str,
-    address: SocketAddr,
-    sharing: Sharing,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listen = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(sharing == Sharing::Threads)?;
-        if address.is_ipv6() {
-            // `:8000` means IPv4 as well
-            socket.set_only_v6(false)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let listener = TcpListener::from(socket);
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
-    };
-    listen().map_err(|source| StartError::Bind {
-        name: name.to_owned(),
-        address,
-        source,
-    })
 }
 
 fn spawn(

@@ -19,6 +19,7 @@ pub mod drain;
 pub mod error;
 mod http;
 pub mod limits;
+mod listen;
 mod metrics;
 mod mirror;
 mod process;

@@ -5,15 +5,22 @@ use std::time::Duration;
 use clap::Args;
 use weir_model::duration::GoDuration;
 
+/// For as many headers hyper has room on the stack, as long as it is not told how many there may be.
+const HEADERS_WITHOUT_ALLOCATION: usize = 100;
+
 /// Limits, each a flag. Those on numbers and bytes mean the whole process, not a thread.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Client connections at a time; further ones wait in the kernel's queue.
     #[arg(long, value_name = "N", default_value = "65536", value_parser = at_least_one)]
     pub max_connections: usize,
-    /// Bytes of a request's or response's head (with its first line); larger requests are answered 431.
+    /// Bytes of a request's or response's head (with its first line); larger requests are answered 431,
+    /// as are those with more headers than --max-headers.
     #[arg(long, value_name = "BYTES", default_value = "65536", value_parser = buffer_size)]
     pub max_header_bytes: usize,
+    /// Headers of a request or response. Above 100, reading a head costs memory allocations.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one)]
+    pub max_headers: usize,
     /// How long a client may take to send a request's head.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub head_timeout: Duration,
@@ -52,6 +59,7 @@ impl Default for Limits {
         Self {
             max_connections: 65_536,
             max_header_bytes: 64 << 10,
+            max_headers: HEADERS_WITHOUT_ALLOCATION,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_mins(1),
             write_timeout: Duration::from_mins(1),
@@ -67,6 +75,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How many headers to tell hyper; none: what it allows anyway.
+    pub(crate) fn own_max_headers(&self) -> Option<usize> {
+        (self.max_headers != HEADERS_WITHOUT_ALLOCATION).then_some(self.max_headers)
+    }
+
     /// How often to look for what is overdue: often enough for the shortest of the timeouts, at most
     /// twice a second.
     pub(crate) fn tick(&self) -> Duration {

@@ -9,7 +9,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 use weir_proxy::{
-    app::{Proxy, Stopper},
+    app::{Addresses, Options, Proxy, Stopper},
     cli::{Cli, Command},
     telemetry,
 };
@@ -18,8 +18,16 @@ use weir_proxy::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().checked().unwrap_or_else(|error| error.exit());
-    match run(command) {
+    let Command {
+        log_format,
+        log_filter,
+        options,
+    } = Cli::parse().checked().unwrap_or_else(|error| error.exit());
+    if let Err(error) = telemetry::init(log_filter, log_format) {
+        eprintln!("cannot log: {error}");
+        return ExitCode::FAILURE;
+    }
+    match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -28,20 +36,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
-    let Command {
-        log_format,
-        log_filter,
-        options,
-    } = command;
-    telemetry::init(log_filter, log_format)
-        .map_err(anyhow::Error::from_boxed)
-        .context("cannot log")?;
+fn run(options: Options) -> anyhow::Result<()> {
     // first, so that none is missed
     let signals = Signals::new().context("cannot watch for signals")?;
     let threads = options.threads;
+    let names: Vec<_> = options
+        .entry_points
+        .iter()
+        .map(|entry_point| entry_point.name.clone())
+        .collect();
     let proxy = Proxy::bind(options)?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), threads, addresses = ?proxy.addresses(), "listening");
+    let Addresses { admin, entry_points } = proxy.addresses();
+    let entry_points: Vec<_> = names
+        .iter()
+        .zip(entry_points)
+        .map(|(name, address)| format!("{name}={address}"))
+        .collect();
+    let (version, entry_points) = (env!("CARGO_PKG_VERSION"), entry_points.join(" "));
+    tracing::info!(version, threads, %admin, entry_points, "listening");
     let running = proxy.serve()?;
     let stopper = running.stopper();
     thread::Builder::new()

@@ -1,5 +1,11 @@
 //! Logs.
 
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, IsTerminal as _},
+};
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
@@ -13,11 +19,15 @@ pub enum LogFormat {
     Json,
 }
 
-/// Logs to standard error from now on, for the whole process. An error says that somebody logs already.
+/// Logs to standard error from now on, for the whole process; in colours on a terminal, unless `NO_COLOR` is
+/// set (<https://no-color.org>). An error says that somebody logs already.
 pub fn init(filter: EnvFilter, format: LogFormat) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let unset = |variable: OsString| variable.is_empty();
+    let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(unset);
     let subscriber = tracing_subscriber::fmt()
+        .with_ansi(colours)
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(io::stderr);
     match format {
         LogFormat::Text => subscriber.try_init(),
         LogFormat::Json => subscriber.json().try_init(),

@@ -155,6 +155,9 @@ fn server(limits: &Limits) -> http1::Builder {
         .half_close(true)
         .max_buf_size(limits.max_header_bytes.max(64 << 10))
         .max_header_size(limits.max_header_bytes);
+    if let Some(most) = limits.own_max_headers() {
+        server.max_headers(most);
+    }
     server
 }
 

@@ -96,7 +96,13 @@ impl Search<'_> {
 /// The weights of the distinct nodes that each node reaches, itself included, counted until they are above
 /// `limit`. `order` has children first.
 pub(super) fn sizes(graph: &Adjacency, order: &[usize], weight: &[usize], limit: usize) -> Vec<usize> {
-    let mut sizes = vec![0_usize; graph.len()];
+    let mut sizes = weight.to_vec();
+    // nodes with something below them, and their places in the order
+    let places = (0..).zip(order.iter().copied());
+    let parents: Vec<(usize, usize)> = places.filter(|(_, node)| !graph[*node].is_empty()).collect();
+    for (_, parent) in &parents {
+        sizes[*parent] = 0;
+    }
     // which nodes of the block can be reached
     let mut reached = vec![0_u64; graph.len()];
     for (block, members) in order.chunks(64).enumerate() {
@@ -105,7 +111,8 @@ pub(super) fn sizes(graph: &Adjacency, order: &[usize], weight: &[usize], limit:
             reached[member] = 1 << bit;
         }
         // what comes before the block in the order reaches nothing of it
-        for &node in &order[block * 64..] {
+        let first = parents.partition_point(|(place, _)| *place < block * 64);
+        for &(_, node) in &parents[first..] {
             let mut bits = graph[node]
                 .iter()
                 .fold(reached[node], |bits, to| bits | reached[*to]);

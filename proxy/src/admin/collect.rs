@@ -85,7 +85,11 @@ impl Scrape {
     }
 
     fn requests(&self, out: &mut Out<'_>) -> fmt::Result {
-        let mut responses = out.counters("responses", "Responses by entry point and class of status")?;
+        // hyper answers what it cannot parse before anyone else sees a request
+        let mut responses = out.counters(
+            "responses",
+            "Responses by entry point and class of status, but for those to malformed heads (400, 431)",
+        )?;
         for (index, entry_point) in self.process.entry_points.iter().enumerate() {
             let shards = self.shards.iter().map(|shard| shard.responses(index));
             let sums = shards.fold([0; 5], |sums: [u64; 5], counts| {
@@ -98,7 +102,10 @@ impl Scrape {
                 )?;
             }
         }
-        let mut failures = out.counters("failures", "Requests that no upstream answered, by reason")?;
+        let mut failures = out.counters(
+            "failures",
+            "Requests that no upstream answered, by reason; without malformed heads",
+        )?;
         for failure in Failure::ALL {
             let sum = self.sum(|shard| &shard.failures[failure as usize]);
             failures.counter(&[("reason", failure.reason())], &sum)?;

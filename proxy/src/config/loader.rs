@@ -168,7 +168,12 @@ impl Loader {
                 if again {
                     return false;
                 }
-                tracing::warn!(code = reason.code.as_str(), %reason, "not loaded, what is served stays");
+                let code = reason.code.as_str();
+                if status.loaded.is_some() {
+                    tracing::warn!(code, %reason, "not loaded, what is served stays");
+                } else {
+                    tracing::warn!(code, %reason, "not loaded, nothing is served yet");
+                }
                 status.last_rejection = Some(Arc::new(Rejection { at, digests, reason }));
                 status.rejections += 1;
                 true

@@ -174,5 +174,6 @@ fn port_of(host: &HeaderValue) -> Option<&[u8]> {
     let host = host.as_bytes();
     let colon = host.iter().rposition(|byte| *byte == b':')?;
     let port = &host[colon + 1..];
-    (!port.is_empty() && port.iter().all(u8::is_ascii_digit)).then_some(port)
+    let number = str::from_utf8(port).ok()?.parse::<u16>();
+    (number.is_ok() && port[0].is_ascii_digit()).then_some(port)
 }

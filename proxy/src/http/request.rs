@@ -35,22 +35,30 @@ pub(super) fn normalize(parts: &mut Parts) -> Result<(), Failure> {
         (None, _) if parts.version < Version::HTTP_11 => {}
         _ => return Err(Failure::BadRequest),
     }
-    match parts.uri.path() {
-        "*" if parts.method == Method::OPTIONS => Ok(()),
-        path if path.starts_with('/') => match sanitized(path).map_err(|_| Failure::BadRequest)? {
-            Cow::Borrowed(_) => Ok(()),
-            Cow::Owned(path) => {
-                parts.uri = with_path(&parts.uri, path)?;
-                Ok(())
-            }
-        },
-        _ => Err(Failure::BadRequest),
+    let path = match parts.uri.path() {
+        "*" if parts.method == Method::OPTIONS => return Ok(()),
+        path if path.starts_with('/') => sanitized(path).map_err(|_| Failure::BadRequest)?,
+        _ => return Err(Failure::BadRequest),
+    };
+    let query = parts.uri.query().map(separated);
+    if matches!(path, Cow::Owned(_)) || matches!(query, Some(Cow::Owned(_))) {
+        parts.uri = target(path.into_owned(), query.as_deref())?;
+    }
+    Ok(())
+}
+
+/// A query whose pairs are separated by `&` alone: as in Traefik, a `;` becomes one, so that the upstream
+/// reads the pairs that the rules have looked at.
+fn separated(query: &str) -> Cow<'_, str> {
+    if query.contains(';') {
+        Cow::Owned(query.replace(';', "&"))
+    } else {
+        Cow::Borrowed(query)
     }
 }
 
-/// The target with another path and the same query.
-fn with_path(uri: &Uri, mut path: String) -> Result<Uri, Failure> {
-    if let Some(query) = uri.query() {
+fn target(mut path: String, query: Option<&str>) -> Result<Uri, Failure> {
+    if let Some(query) = query {
         path.push('?');
         path.push_str(query);
     }
@@ -92,8 +100,14 @@ mod tests {
 
     #[test]
     fn a_plain_request_passes_unchanged() {
-        let parts = normalized(get("/a%2Fb?c=d;e").header(HOST, "example.com:80")).unwrap();
-        assert_eq!(parts.uri, "/a%2Fb?c=d;e");
+        let parts = normalized(get("/a%2Fb?c=d&e").header(HOST, "example.com:80")).unwrap();
+        assert_eq!(parts.uri, "/a%2Fb?c=d&e");
+    }
+
+    #[test]
+    fn the_pairs_of_a_query_get_one_separator() {
+        let parts = normalized(get("/a;b?c=d;e;f").header(HOST, "a")).unwrap();
+        assert_eq!(parts.uri, "/a;b?c=d&e&f");
     }
 
     #[test]

@@ -37,6 +37,9 @@ impl Upstreams {
         client
             .max_buf_size(limits.max_header_bytes.max(64 << 10))
             .max_header_size(limits.max_header_bytes);
+        if let Some(most) = limits.own_max_headers() {
+            client.max_headers(most);
+        }
         Self {
             idle: RefCell::default(),
             client,

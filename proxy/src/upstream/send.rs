@@ -97,8 +97,7 @@ impl Sending<'_> {
     /// Sends it to an endpoint, over an unused connection or a new one.
     async fn to(&mut self, endpoint: &Arc<Endpoint>, others: bool) -> Result<Sent, Failure> {
         if let Some(request) = self.request
-            // a client of HTTP/1.0 need not send one
-            && !(self.leaf.pass_host_header && request.headers().contains_key(HOST))
+            && !(self.leaf.pass_host_header && names_host(request.headers()))
         {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
@@ -167,6 +166,11 @@ impl Sending<'_> {
         *self.request = error.take_message();
         classify(error.error())
     }
+}
+
+/// Whether a request says for which host it is. Those of HTTP/1.0 need not, and one may be empty.
+fn names_host(headers: &HeaderMap) -> bool {
+    headers.get(HOST).is_some_and(|host| !host.is_empty())
 }
 
 /// Ends when the answer has taken longer than `limit` since the request's last byte.

@@ -1,9 +1,11 @@
 //! The binary: exit statuses and signals.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
+    iter,
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -18,20 +20,17 @@ struct Process {
     child: Child,
     admin: SocketAddr,
     web: SocketAddr,
+    /// The line that told so.
+    listening: String,
+    /// The lines after that one.
+    log: mpsc::Receiver<String>,
 }
 
 impl Process {
     /// Starts it; its log tells where it listens.
     fn start(dir: &std::path::Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(PROXY)
-            .args([
-                "--entrypoint",
-                "web=127.0.0.1:0",
-                "--admin",
-                "127.0.0.1:0",
-                "--log-format",
-                "json",
-            ])
+            .args(["--entrypoint", "web=127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .arg("--config")
             .arg(dir)
             .args(arguments)
@@ -42,13 +41,21 @@ impl Process {
         let line = log
             .find_map(|line| line.ok().filter(|line| line.contains("listening")))
             .unwrap();
-        // nobody reads on, and a full pipe would stop it
-        std::thread::spawn(move || log.count());
+        // read on in any case: a full pipe would stop it
+        let (lines, rest) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in log.map_while(Result::ok) {
+                // nobody may want it
+                let _ = lines.send(line);
+            }
+        });
         let mut addresses = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
         let mut next = || addresses.find_map(|word| word.parse().ok()).unwrap();
         Self {
             admin: next(),
             web: next(),
+            listening: line.clone(),
+            log: rest,
             child,
         }
     }
@@ -86,16 +93,14 @@ fn exit_code(arguments: &[&str]) -> (Option<i32>, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while child.try_wait().unwrap().is_none() {
-        if std::time::Instant::now() > deadline {
-            // its status then says that it did not end by itself
-            child.kill().unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let output = child.wait_with_output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let mut stderr = child.stderr.take().unwrap();
+    let (told, error) = mpsc::channel();
+    std::thread::spawn(move || told.send(io::read_to_string(&mut stderr).unwrap()));
+    let error = error.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| {
+        child.kill().unwrap();
+        "it does not end".to_owned()
+    });
+    (child.wait().unwrap().code(), error)
 }
 
 #[test]
@@ -134,6 +139,24 @@ async fn a_second_proxy_does_not_take_a_part_of_the_firsts_connections() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_first_log_line_says_where_it_listens_in_plain_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &[]);
+    let end = format!("admin={} entry_points=\"web={}\"", process.admin, process.web);
+    assert!(process.listening.ends_with(&end), "{}", process.listening);
+    assert!(!process.listening.contains('\u{1b}'), "{:?}", process.listening);
+}
+
+#[test]
+fn before_the_first_load_the_log_says_that_nothing_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &["--log-format", "json"]);
+    let mut lines = iter::from_fn(|| process.log.recv_timeout(Duration::from_secs(20)).ok());
+    let refused = lines.find(|line| line.contains("not loaded"));
+    assert!(refused.unwrap().contains("nothing is served yet"));
 }
 
 #[tokio::test]

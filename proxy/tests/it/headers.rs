@@ -39,7 +39,7 @@ async fn the_forwarded_port_is_the_hosts_else_the_public_one() {
         options.entry_points = vec!["web=127.0.0.1:0,public=80".parse().unwrap()];
     })
     .await;
-    for host in ["shop.example", "[2001:db8::1]"] {
+    for host in ["shop.example", "[2001:db8::1]", "shop.example:65536"] {
         fixture
             .client()
             .await
@@ -175,6 +175,21 @@ async fn the_host_is_the_endpoints_where_the_clients_is_not_passed() {
     let request = backend.received().remove(0);
     assert_eq!(request.header("host"), Some(backend.address.to_string().as_str()));
     assert_eq!(request.header("x-forwarded-host"), Some("test.example"));
+}
+
+#[tokio::test]
+async fn the_host_is_the_endpoints_where_the_client_names_none() {
+    for head in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost:\r\n\r\n"] {
+        let backend = Backend::named("ok").await;
+        let fixture = Fixture::start(&Documents::one(backend.address)).await;
+        assert_eq!(fixture.client().await.ask(head).await.status, 200, "{head}");
+        let request = backend.received().remove(0);
+        assert_eq!(
+            request.header("host"),
+            Some(backend.address.to_string().as_str()),
+            "{head}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -136,6 +136,26 @@ async fn a_head_that_is_too_large_is_431() {
 }
 
 #[tokio::test]
+async fn as_many_headers_pass_as_may_either_way() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.is_ok() {}
+        let many = "Y: z\r\n".repeat(200);
+        let _ = stream
+            .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{many}\r\n").as_bytes())
+            .await;
+    })
+    .await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.max_headers = 300;
+    })
+    .await;
+    let with = |count| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(count));
+    assert_eq!(fixture.client().await.ask(with(200)).await.status, 200);
+    assert_eq!(fixture.client().await.ask(with(300)).await.status, 431);
+}
+
+#[tokio::test]
 async fn more_connections_than_allowed_wait_for_their_turn() {
     let backend = Backend::named("ok").await;
     let fixture = Fixture::with(&Documents::one(backend.address), |options| {
