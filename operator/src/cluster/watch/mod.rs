@@ -16,16 +16,16 @@ use tokio::{
     task::JoinSet,
 };
 
+pub(super) use self::{
+    backoff::Backoff,
+    health::{Reason, failure},
+    source::whole,
+};
 use self::{health::Reporter, source::Task};
 pub use self::{
     health::{Health, WatchHealth},
     kinds::{Kinds, Served},
     resource::api_resource,
-};
-pub(super) use self::{
-    backoff::Backoff,
-    health::{Reason, failure},
-    source::whole,
 };
 use super::{
     change::Change,
