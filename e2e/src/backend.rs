@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -20,7 +20,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time};
 pub struct Backend {
     /// What it answers.
     pub name: String,
-    /// Where it listens, on the loopback interface.
+    /// Where it listens.
     pub address: SocketAddr,
     seen: Arc<Seen>,
     task: JoinHandle<()>,
@@ -43,9 +43,14 @@ impl Seen {
 }
 
 impl Backend {
-    /// Starts one.
+    /// Starts one on the loopback interface.
     pub async fn start(name: &str) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), name).await
+    }
+
+    /// Starts one on an address of this machine.
+    pub async fn start_on(address: IpAddr, name: &str) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await;
         let listener = listener.with_context(|| format!("no port for backend {name}"))?;
         let address = listener.local_addr()?;
         let seen = Arc::new(Seen::default());

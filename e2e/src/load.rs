@@ -27,6 +27,8 @@ pub struct Load {
     address: SocketAddr,
     target: Target,
     connections: Vec<SendRequest<Full<Bytes>>>,
+    /// From an answer to the next request of the same connection.
+    pause: Duration,
 }
 
 /// What is asked for.
@@ -70,11 +72,17 @@ impl Load {
             address,
             target,
             connections: Vec::with_capacity(connections),
+            pause: Duration::ZERO,
         };
         for _ in 0..connections {
             load.connections.push(http::connect(address).await?);
         }
         Ok(load)
+    }
+
+    /// Waits so long after each answer. Without, it sends as fast as it can, and takes what others need to work.
+    pub fn set_pause(&mut self, pause: Duration) {
+        self.pause = pause;
     }
 
     /// How many connections there are.
@@ -104,8 +112,9 @@ impl Load {
             address,
             target,
             connections,
+            pause,
         } = self;
-        let (address, target): (_, &Target) = (*address, target);
+        let (address, target, pause): (_, &Target, _) = (*address, target, *pause);
         let (next, answers) = (Cell::new(0), RefCell::new(Answers::default()));
         join_all(connections.iter_mut().map(|connection| async {
             while more(next.get()) {
@@ -124,6 +133,9 @@ impl Load {
                         Ok(new) => *connection = new,
                         Err(error) => return answers.borrow_mut().fail(format!("{error:#}")),
                     }
+                }
+                if !pause.is_zero() {
+                    time::sleep(pause).await;
                 }
             }
         }))

@@ -8,14 +8,17 @@
 //! installed and namespaces come and go. Everything else needs a control plane of its own and says so.
 
 pub mod api;
+pub mod app;
 pub mod control_plane;
 pub mod group;
 pub mod kubectl;
 pub mod namespace;
+pub mod operator;
 pub mod ports;
 pub mod process;
 pub mod projection;
 pub mod proxy_pod;
+pub mod release;
 pub mod resource;
 pub mod tools;
 pub mod volume;
@@ -184,6 +187,11 @@ impl Cluster {
     /// A new namespace, deleted when the value goes.
     pub async fn namespace(&self) -> Result<Namespace<'_>> {
         Namespace::new(self).await
+    }
+
+    /// A namespace with this name, which may be there, deleted when the value goes.
+    pub async fn namespace_called(&self, name: &str) -> Result<Namespace<'_>> {
+        Namespace::called(self, name).await
     }
 
     /// Starts a process that does not outlive the cluster. Its log is `NAME.log` in the folder.

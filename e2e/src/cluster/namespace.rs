@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{
     Cluster,
     api::Api,
+    kubectl::Kubectl,
     resource::{Resource, SERVICE_ACCOUNT},
     wait::eventually,
 };
@@ -32,18 +33,31 @@ pub struct Namespace<'a> {
 impl<'a> Namespace<'a> {
     /// Creates one and waits until it takes pods.
     pub(super) async fn new(cluster: &'a Cluster) -> Result<Self> {
-        let namespace = json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"generateName": "weir-e2e-", "labels": {"weir.dev/e2e": "true"}},
-        });
-        let created = cluster.api.create(NAMESPACES, &namespace).await?;
+        let metadata = json!({"generateName": "weir-e2e-", "labels": {"weir.dev/e2e": "true"}});
+        let created = cluster
+            .api
+            .create(NAMESPACES, &json!({"metadata": metadata}))
+            .await?;
+        let name = created["metadata"]["name"].as_str().unwrap_or_default();
+        Self::ready(cluster, name).await
+    }
+
+    /// The one with this name, created if it is not there.
+    pub(super) async fn called(cluster: &'a Cluster, name: &str) -> Result<Self> {
+        if cluster.api.find(&format!("{NAMESPACES}/{name}")).await?.is_none() {
+            let metadata = json!({"name": name, "labels": {"weir.dev/e2e": "true"}});
+            cluster
+                .api
+                .create(NAMESPACES, &json!({"metadata": metadata}))
+                .await?;
+        }
+        Self::ready(cluster, name).await
+    }
+
+    async fn ready(cluster: &'a Cluster, name: &str) -> Result<Self> {
         let namespace = Self {
             cluster,
-            name: created["metadata"]["name"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
+            name: name.to_owned(),
         };
         // pods are refused without it
         eventually("the service account is there", LIMIT, async || {
@@ -69,9 +83,23 @@ impl<'a> Namespace<'a> {
         self.cluster.kubectl.run_with(&arguments, input).await
     }
 
+    /// `kubectl apply` of a manifest of `examples/`, which has another namespace in it, after an edit.
+    pub async fn apply_example(&self, file: &str, edit: impl Fn(String) -> String) -> Result<String> {
+        let path = Kubectl::file(&format!("examples/{file}"));
+        let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+        let text = edit(text).replace("namespace: apps", &format!("namespace: {}", self.name));
+        self.kubectl_with(&["apply", "-f", "-"], &text).await
+    }
+
     /// Reads an object.
     pub async fn get(&self, resource: Resource, name: &str) -> Result<Value> {
         self.api().get(&resource.object(&self.name, name)).await
+    }
+
+    /// Reads all objects of a resource.
+    pub async fn list(&self, resource: Resource) -> Result<Vec<Value>> {
+        let list = self.api().get(&resource.collection(&self.name)).await?;
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
     }
 
     /// Creates an object. `apiVersion`, `kind` and the name are added to `content`.

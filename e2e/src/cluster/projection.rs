@@ -222,7 +222,8 @@ impl Volume {
 }
 
 impl SourceKind {
-    fn files(self, object: &Value) -> Result<Files> {
+    /// The files that an object becomes, by name.
+    pub(super) fn files(self, object: &Value) -> Result<Files> {
         let fields: &[_] = match self {
             Self::ConfigMap => &[("data", false), ("binaryData", true)],
             Self::Secret => &[("data", true)],

@@ -29,6 +29,18 @@ pub const POD: Resource = core("Pod", "pods");
 pub const SERVICE: Resource = core("Service", "services");
 /// `ServiceAccount`
 pub const SERVICE_ACCOUNT: Resource = core("ServiceAccount", "serviceaccounts");
+/// `Lease`
+pub const LEASE: Resource = Resource {
+    api_version: "coordination.k8s.io/v1",
+    kind: "Lease",
+    plural: "leases",
+};
+/// `Event`, as new clients write it; readable under its old API version, too.
+pub const EVENT: Resource = Resource {
+    api_version: "events.k8s.io/v1",
+    kind: "Event",
+    plural: "events",
+};
 /// `EndpointSlice`
 pub const ENDPOINT_SLICE: Resource = Resource {
     api_version: "discovery.k8s.io/v1",

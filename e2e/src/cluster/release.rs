@@ -1,0 +1,140 @@
+//! One installation of weir: operators and proxies that find each other as a chart would make them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use weir_model::document::{
+    Config, Endpoints, Secrets,
+    text::{self, Document},
+};
+
+use super::{
+    namespace::Namespace,
+    operator::{OperatorProcess, OperatorSet},
+    projection::{Source, SourceKind},
+    proxy_pod::{ProxyPod, ProxySet},
+    resource::{CONFIG_MAP, SECRET, TRAEFIK_SERVICE},
+    volume::Files,
+    wait::eventually,
+};
+use crate::{
+    binaries::Binaries,
+    load::{Load, Target},
+};
+
+/// Within which whatever was started works, on a machine that is busy, too.
+const START: Duration = Duration::from_secs(30);
+
+/// An installation. What was started with it ends with the values that starting gave.
+#[derive(Debug)]
+pub struct Release<'a> {
+    /// Where the operators publish, and where the proxies are.
+    pub namespace: &'a Namespace<'a>,
+    /// The programs.
+    pub binaries: Binaries,
+    /// How its operators are started.
+    pub operators: OperatorSet,
+    /// How its proxies are started.
+    pub proxies: ProxySet,
+    started: u8,
+}
+
+impl<'a> Release<'a> {
+    /// One of which nothing runs yet, and that watches only its own namespace.
+    pub fn new(namespace: &'a Namespace<'a>) -> Result<Self> {
+        let labels = ["name=weir", "instance=weir", "component=proxy"];
+        let labels = labels.into_iter().filter_map(|label| label.split_once('='));
+        let labels: BTreeMap<_, _> = labels
+            .map(|(key, value)| (format!("app.kubernetes.io/{key}"), value.to_owned()))
+            .collect();
+        let source = |kind, name: &str| Source {
+            kind,
+            name: name.to_owned(),
+            optional: true,
+        };
+        let sources = vec![
+            source(SourceKind::ConfigMap, "weir-config"),
+            source(SourceKind::ConfigMap, "weir-endpoints"),
+            source(SourceKind::Secret, "weir-secrets"),
+        ];
+        Ok(Self {
+            namespace,
+            binaries: Binaries::beside_this()?,
+            operators: OperatorSet {
+                own_namespace: namespace.name.clone(),
+                namespaces: vec![namespace.name.clone()],
+                arguments: Vec::new(),
+            },
+            proxies: ProxySet::new(labels, sources)?,
+            started: 0,
+        })
+    }
+
+    /// Starts an operator and waits until it is ready.
+    pub async fn operator(&self, name: &str) -> Result<OperatorProcess> {
+        let mut operator = self.start_operator(name)?;
+        operator.await_ready(START).await?;
+        Ok(operator)
+    }
+
+    /// Starts an operator and does not wait for it.
+    pub fn start_operator(&self, name: &str) -> Result<OperatorProcess> {
+        OperatorProcess::start(self.namespace.cluster, &self.binaries, &self.operators, name)
+    }
+
+    /// Starts one more proxy and waits until its pod is ready.
+    pub async fn proxy(&mut self) -> Result<ProxyPod> {
+        let mut proxy = ProxyPod::start(self.namespace, &self.binaries, &self.proxies, self.started).await?;
+        self.started += 1;
+        proxy.await_ready(self.namespace, START).await?;
+        Ok(proxy)
+    }
+
+    /// The digests of the documents that are published, by document.
+    pub async fn published(&self) -> Result<BTreeMap<String, String>> {
+        let config_map = |name| self.namespace.get(CONFIG_MAP, name);
+        let (config, endpoints) = (
+            config_map("weir-config").await?,
+            config_map("weir-endpoints").await?,
+        );
+        let secrets = self.namespace.get(SECRET, "weir-secrets").await?;
+        Ok([
+            digest::<Config>(&SourceKind::ConfigMap.files(&config)?)?,
+            digest::<Endpoints>(&SourceKind::ConfigMap.files(&endpoints)?)?,
+            digest::<Secrets>(&SourceKind::Secret.files(&secrets)?)?,
+        ]
+        .into())
+    }
+
+    /// Waits until a TraefikService in the release's namespace is served as it is.
+    pub async fn await_programmed(&self, name: &str) -> Result<()> {
+        let resource = TRAEFIK_SERVICE;
+        let condition = self
+            .namespace
+            .await_condition(resource, name, "Programmed", "True", START);
+        condition.await.map(drop)
+    }
+}
+
+/// Opens connections to a proxy for the requests of `examples/`, and waits until the first one is answered well.
+pub async fn example_load(proxy: &ProxyPod, connections: usize) -> Result<Load> {
+    let target = Target {
+        host: "example.com".to_owned(),
+        path: "/foo".to_owned(),
+    };
+    let mut load = Load::connect(proxy.web, target, connections).await?;
+    eventually("the first request is answered", START, async || {
+        let answers = load.send("first", 1).await;
+        ensure!(answers.failed == 0, "{:?}", answers.failures);
+        Ok(())
+    })
+    .await?;
+    Ok(load)
+}
+
+fn digest<D: Document>(files: &Files) -> Result<(String, String)> {
+    let file = files.get(&format!("{}.json", D::STEM));
+    let file = file.with_context(|| format!("{} is not there as text", D::STEM))?;
+    let (_, digest) = text::read::<D>(std::str::from_utf8(file)?)?;
+    Ok((D::STEM.to_owned(), digest.to_string()))
+}

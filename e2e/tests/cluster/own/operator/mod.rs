@@ -1,0 +1,4 @@
+//! `weir-operator run` with real proxies.
+
+mod mistakes;
+mod scene;

@@ -1,0 +1,127 @@
+//! `examples/` served by a release of its own, in a namespace of its own.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Result, ensure};
+use weir_e2e::{
+    cluster::{
+        app::App,
+        namespace::Namespace,
+        operator::OperatorProcess,
+        proxy_pod::ProxyPod,
+        release::{Release, example_load},
+        resource::{CONFIG_MAP, EVENT, INGRESS_ROUTE, SECRET, TRAEFIK_SERVICE},
+        wait::eventually,
+    },
+    load::{Answers, Load},
+};
+
+/// Requests of one connection come this long after each other, so that there is time to work for others.
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// Everything that serves `examples/`.
+#[derive(Debug)]
+pub struct Scene<'a> {
+    /// How more is started.
+    pub release: Release<'a>,
+    /// The operator that leads.
+    pub operator: OperatorProcess,
+    /// One proxy.
+    pub proxy: ProxyPod,
+    /// `svc1`, `svc2` and `svc3`.
+    pub apps: [App; 3],
+}
+
+impl<'a> Scene<'a> {
+    /// Starts everything, and waits until the examples are served.
+    pub async fn start(namespace: &'a Namespace<'a>) -> Result<Self> {
+        for file in [
+            "services.yaml",
+            "weighted.yaml",
+            "mirroring.yaml",
+            "ingressroute.yaml",
+        ] {
+            namespace.apply_example(file, |text| text).await?;
+        }
+        let apps = [
+            App::start(namespace, "svc1").await?,
+            App::start(namespace, "svc2").await?,
+            App::start(namespace, "svc3").await?,
+        ];
+        let mut release = Release::new(namespace)?;
+        let operator = release.operator("first").await?;
+        let proxy = release.proxy().await?;
+        for name in ["wrr1", "wrr2", "mirror1", "svc3"] {
+            release.await_programmed(name).await?;
+        }
+        Ok(Self {
+            release,
+            operator,
+            proxy,
+            apps,
+        })
+    }
+
+    /// Connections to the proxy, at a moderate pace.
+    pub async fn load(&self) -> Result<Load> {
+        let mut load = example_load(&self.proxy, 4).await?;
+        load.set_pause(PAUSE);
+        Ok(load)
+    }
+
+    /// Waits until the proxy serves what is published.
+    pub async fn await_loaded(&self, limit: Duration) -> Result<()> {
+        eventually("the proxy serves what is published", limit, async || {
+            let (published, loaded) = (self.release.published().await?, self.proxy.digests().await?);
+            ensure!(
+                published == loaded,
+                "published: {published:?}, loaded: {loaded:?}"
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until the operator leads.
+    pub async fn await_leader(&self, limit: Duration) -> Result<()> {
+        eventually("the operator leads", limit, async || {
+            ensure!(
+                self.operator.leads().await?,
+                "its log:\n{}",
+                self.operator.process.log()
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    /// The versions of all that the operator writes, but for its Lease.
+    pub async fn written(&self) -> Result<BTreeMap<String, String>> {
+        let mut versions = BTreeMap::new();
+        for resource in [CONFIG_MAP, SECRET, TRAEFIK_SERVICE, INGRESS_ROUTE, EVENT] {
+            let namespace = self.release.namespace;
+            let list = namespace.list(resource).await?;
+            for object in list {
+                let name = &object["metadata"]["name"];
+                let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+                versions.insert(format!("{} {name}", resource.kind), version.to_owned());
+            }
+        }
+        Ok(versions)
+    }
+}
+
+/// How many of 1200 requests svc1, svc2 and svc3 answer.
+pub async fn shares(load: &mut Load) -> [u64; 3] {
+    load.set_pause(Duration::ZERO);
+    let answers = load.send("shares", 1200).await;
+    load.set_pause(PAUSE);
+    all_good(&answers);
+    ["svc1", "svc2", "svc3"].map(|name| answers.by_backend.get(name).copied().unwrap_or_default())
+}
+
+/// No request failed, and there were some.
+pub fn all_good(answers: &Answers) {
+    assert_eq!(answers.failed, 0, "{:?}", answers.failures);
+    assert!(answers.good() > 0, "there was no load");
+}
