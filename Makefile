@@ -40,12 +40,16 @@ lint: ## check formatting, run clippy with warnings as errors, and cargo-deny wh
 fmt: ## format the code
 	$(CARGO) fmt --all
 
-gen: build ## write the generated files: crds/
-	$(BIN)/weir-operator crd --output crds
+# The chart has its own copy, since a chart cannot refer to files outside of it.
+CRDS := crds charts/weir/crds
+
+gen: build ## write the generated files: crds/, and the chart's copy of it
+	@for crds in $(CRDS); do $(BIN)/weir-operator crd --output "$$crds" || exit 1; done
 
 check-gen: build ## check that the generated files are up to date
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(BIN)/weir-operator crd --output "$$new" && \
-	diff -ru crds "$$new" || { echo "crds/ is not what the types make; run \`make gen\`" >&2; exit 1; }
+	for crds in $(CRDS); do \
+	  diff -ru "$$crds" "$$new" || { echo "$$crds is not what the types make; run \`make gen\`" >&2; exit 1; }; done
 
 # What a crate may depend on is part of its design; see docs/architecture.md.
 check-deps: ## check what the crates depend on, and that each of them builds alone
