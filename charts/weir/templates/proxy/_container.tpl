@@ -1,5 +1,7 @@
-{{/* The proxy's container without its probes; the helm test runs the same. */}}
+{{/* The proxy's container without its probes; that of the helm test is the same. Dict of root and hostPorts. */}}
 {{- define "weir.proxyContainer" -}}
+{{- $hostPorts := .hostPorts -}}
+{{- with .root -}}
 image: {{ include "weir.image" (list . "proxy") | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
@@ -8,8 +10,8 @@ ports:
   {{- range .Values.entryPoints }}
   - name: {{ .name }}
     containerPort: {{ int64 .port }}
-    {{- with .hostPort }}
-    hostPort: {{ int64 . }}
+    {{- if and $hostPorts .hostPort }}
+    hostPort: {{ int64 .hostPort }}
     {{- end }}
   {{- end }}
   - name: admin
@@ -20,4 +22,5 @@ volumeMounts:
     readOnly: true
 securityContext:
   {{- include "weir.containerSecurity" . | nindent 2 }}
+{{- end }}
 {{- end }}
