@@ -15,7 +15,7 @@ TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"targ
 BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet e2e doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet e2e bench-operator doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,12 @@ e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses 
 	@e2e/tools/build $(E2E_TOOLS) >/dev/null
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster -- --ignored $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
+
+# As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.
+bench-operator: ## measure the operator with 2,000 TraefikServices on a real API server
+	@e2e/tools/build etcd kube-apiserver kube-controller-manager kubectl >/dev/null
+	@$(MAKE) --no-print-directory build PROFILE=$(if $(filter file,$(origin PROFILE)),release,$(PROFILE))
+	@$(TARGET)/$(if $(filter file,$(origin PROFILE)),release,$(PROFILE))/weir-bench-operator
 
 doc: ## build the API documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --workspace --all-features --no-deps

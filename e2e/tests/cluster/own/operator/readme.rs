@@ -103,7 +103,7 @@ fn without_time(word: &str) -> String {
     let age = word
         .strip_suffix(['s', 'm'])
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
-    let moment = word.ends_with('Z') && word.contains("T") && word.starts_with("20");
+    let moment = word.ends_with('Z') && word.contains('T') && word.starts_with("20");
     if age || moment {
         "TIME".to_owned()
     } else {
