@@ -80,16 +80,16 @@ demo-quiet: build
 # The environment's KUBECONFIG is whatever its owner works with; only one that is given to make is meant.
 ifeq ($(origin KUBECONFIG),command line)
 e2e: export WEIR_E2E_KUBECONFIG := $(abspath $(KUBECONFIG))
-E2E_TOOLS := kubectl
+E2E_TOOLS := kubectl helm
 E2E_SKIP := --skip own::
 E2E_LEFT_OUT := echo "left out: the tests in own::, which need a control plane of their own"
 else
-E2E_TOOLS := etcd kube-apiserver kube-controller-manager kubectl
+E2E_TOOLS := etcd kube-apiserver kube-controller-manager kubectl helm
 endif
 
 e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses a cluster that is there
 	@e2e/tools/build $(E2E_TOOLS) >/dev/null
-	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster -- --ignored $(E2E_SKIP)
+	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster --test chart -- --ignored $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
 
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.

@@ -33,6 +33,6 @@
     {{ $own }}mirrors.filter(mirror, has(mirror.percent) && type(mirror.percent) == int &&
     (mirror.percent < 0 || mirror.percent > 100)).map(mirror,
     "mirror " + mirror.name + ": percent " + string(mirror.percent) + " is outside 0 to 100 (InvalidPercent)") +
-    (size({{ $own }}types) == 0 ? ["it sets neither weighted nor mirroring (NoServiceType)"] : []) +
+    ({{ $object }} != null && size({{ $own }}types) == 0 ? ["it sets neither weighted nor mirroring (NoServiceType)"] : []) +
     (size({{ $own }}types) > 1 ? ["it sets " + {{ $own }}types.join(" and ") + ", of which there may be one (AmbiguousServiceType)"] : [])
 {{- end }}

@@ -1,0 +1,3 @@
+//! On a control plane of its own: everything that helm installs, and what is left of it.
+
+mod release;
