@@ -8,42 +8,23 @@ use weir_e2e::cluster::{
     Cluster, api::Refusal, kubectl::Said, namespace::Namespace, resource::TRAEFIK_SERVICE, wait::eventually,
 };
 
-use crate::chart::{Chart, render};
+use crate::chart::{Chart, apply, render};
 
 /// Policies are read by the API server a moment after they are written.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Installs the policy for one namespace, and waits until it is in force.
-async fn installed<'a>(cluster: &'a Cluster, mode: &str) -> Namespace<'a> {
-    let namespace = cluster.namespace().await.unwrap();
+/// Installs the policy for a namespace, and waits until it is in force.
+async fn install(namespace: &Namespace<'_>, mode: &str) {
     let values = json!({"watchNamespaces": [namespace.name], "admission": {"mode": mode}});
-    let chart = Chart::within(&namespace.name, values);
-    let policy = chart
-        .helm(
-            &[
-                "template",
-                "weir",
-                "CHART",
-                "--show-only",
-                "templates/admission.yaml",
-            ],
-            None,
-        )
-        .unwrap();
-    cluster
-        .kubectl()
-        .run_with(&["apply", "-f", "-"], &policy)
-        .await
-        .unwrap();
-    eventually("the policy is in force", LIMIT, async || {
-        let told = create(&namespace, "probe", &json!({}), true).await;
+    let policy = Chart::within(&namespace.name, values).file("admission");
+    apply(namespace, policy.iter()).await;
+    let in_force = eventually("the policy is in force", LIMIT, async || {
+        let told = create(namespace, "probe", &json!({}), true).await;
         let told = told.map_or_else(|error| error.to_string(), |said| said.stderr);
         ensure!(told.contains("NoServiceType"), "{told}");
         Ok(())
-    })
-    .await
-    .unwrap();
-    namespace
+    });
+    in_force.await.unwrap();
 }
 
 async fn create(namespace: &Namespace<'_>, name: &str, spec: &Value, dry: bool) -> Result<Said> {
@@ -136,7 +117,8 @@ fn accepted() -> Vec<Value> {
 #[ignore = "needs Kubernetes: make e2e"]
 async fn a_warning_says_what_is_wrong_and_stops_nothing() {
     let cluster = Cluster::shared().await.unwrap();
-    let namespace = installed(cluster, "Warn").await;
+    let namespace = cluster.namespace().await.unwrap();
+    install(&namespace, "Warn").await;
     for (spec, expected) in mistakes() {
         let said = create(&namespace, "it", &spec, true).await.unwrap();
         assert!(
@@ -157,7 +139,8 @@ async fn a_warning_says_what_is_wrong_and_stops_nothing() {
 #[ignore = "needs Kubernetes: make e2e"]
 async fn denied_is_what_is_wrong_and_nothing_else() {
     let cluster = Cluster::shared().await.unwrap();
-    let namespace = installed(cluster, "Deny").await;
+    let namespace = cluster.namespace().await.unwrap();
+    install(&namespace, "Deny").await;
     for (spec, expected) in mistakes() {
         let error = create(&namespace, "it", &spec, true)
             .await
@@ -188,34 +171,7 @@ async fn a_controller_that_changes_weights_is_not_stopped_by_a_mistake_that_was_
     create(&namespace, "it", &weighted([100, 0], &wrong), false)
         .await
         .unwrap();
-    let values = json!({"watchNamespaces": [namespace.name], "admission": {"mode": "Deny"}});
-    let chart = Chart::within(&namespace.name, values);
-    let policy = chart
-        .helm(
-            &[
-                "template",
-                "weir",
-                "CHART",
-                "--show-only",
-                "templates/admission.yaml",
-            ],
-            None,
-        )
-        .unwrap();
-    cluster
-        .kubectl()
-        .run_with(&["apply", "-f", "-"], &policy)
-        .await
-        .unwrap();
-    eventually("the policy is in force", LIMIT, async || {
-        ensure!(
-            create(&namespace, "probe", &json!({}), true).await.is_err(),
-            "nothing is denied yet"
-        );
-        Ok(())
-    })
-    .await
-    .unwrap();
+    install(&namespace, "Deny").await;
 
     // as Argo Rollouts does it
     let mut object = namespace.get(TRAEFIK_SERVICE, "it").await.unwrap();
@@ -244,19 +200,11 @@ async fn a_controller_that_changes_weights_is_not_stopped_by_a_mistake_that_was_
 async fn the_api_server_finds_nothing_wrong_with_the_policies() {
     let cluster = Cluster::shared().await.unwrap();
     for mode in ["Warn", "Deny"] {
-        let namespace = installed(cluster, mode).await;
-        let chart = Chart::within(
-            &namespace.name,
-            json!({"admission": {"mode": mode}, "watchNamespaces": [namespace.name]}),
-        );
-        let objects = chart.render().unwrap();
+        let namespace = cluster.namespace().await.unwrap();
+        let values = json!({"admission": {"mode": mode}, "watchNamespaces": [namespace.name]});
+        let objects = Chart::within(&namespace.name, values).render().unwrap();
+        apply(&namespace, objects.of("ValidatingAdmissionPolicy")).await;
         for policy in objects.of("ValidatingAdmissionPolicy") {
-            let created = ["apply", "-f", "-"];
-            cluster
-                .kubectl()
-                .run_with(&created, &policy.to_string())
-                .await
-                .unwrap();
             let name = policy["metadata"]["name"].as_str().unwrap();
             let path = format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{name}");
             let checked = eventually("the policy is checked", LIMIT, async || {

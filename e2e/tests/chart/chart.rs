@@ -3,11 +3,11 @@
 use std::{
     io::Write as _,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
-use serde_json::Value;
-use weir_e2e::cluster::{kubectl::Kubectl, tools::Tools};
+use serde_json::{Value, json};
+use weir_e2e::cluster::{kubectl::Kubectl, namespace::Namespace, tools::Tools};
 use weir_operator::manifest::{Limits, Manifests};
 
 /// A release of the chart.
@@ -44,6 +44,13 @@ impl Chart {
         self.helm(&["template", &self.name, "CHART", "--skip-tests"], None)
     }
 
+    /// The manifests of one of its files.
+    pub fn file(&self, file: &str) -> Objects {
+        let file = format!("templates/{file}.yaml");
+        let template = ["template", &self.name, "CHART", "--show-only", &file];
+        Objects::read(&self.helm(&template, None).unwrap())
+    }
+
     /// What helm says about a release in a cluster. `CHART` stands for the chart; a command with it gets the values.
     pub fn helm(&self, arguments: &[&str], kubeconfig: Option<&Path>) -> Result<String, String> {
         let arguments = [arguments, &["--namespace", &self.namespace]].concat();
@@ -58,7 +65,7 @@ pub fn render(values: Value) -> Objects {
 }
 
 /// Why the chart makes nothing of these values.
-pub fn refusal(values: Value) -> String {
+pub fn refusal(values: &Value) -> String {
     match Chart::with(values.clone()).render() {
         Ok(_) => panic!("not refused: {values}"),
         Err(message) => message,
@@ -77,14 +84,24 @@ pub fn values() -> Value {
 }
 
 fn helm(arguments: &[&str], values: Option<&Value>, kubeconfig: Option<&Path>) -> Result<String, String> {
+    let output = output(arguments, values, kubeconfig);
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
+    }
+}
+
+fn output(arguments: &[&str], values: Option<&Value>, kubeconfig: Option<&Path>) -> Output {
     let program = Tools::find().and_then(|tools| tools.program("helm"));
     let home = tempfile::tempdir().unwrap();
     let chart = Kubectl::file("charts/weir");
-    let mut command = Command::new(program.unwrap());
     let arguments = arguments.iter().map(|argument| match *argument {
         "CHART" => chart.as_str(),
         argument => argument,
     });
+    let mut command = Command::new(program.unwrap());
     command
         .args(arguments)
         .args(values.map(|_| "--values=-"))
@@ -92,7 +109,10 @@ fn helm(arguments: &[&str], values: Option<&Value>, kubeconfig: Option<&Path>) -
         .env("HELM_CONFIG_HOME", home.path())
         .env("HELM_DATA_HOME", home.path())
         // without one there is no cluster
-        .env("KUBECONFIG", kubeconfig.unwrap_or(Path::new("/dev/null")))
+        .env(
+            "KUBECONFIG",
+            kubeconfig.unwrap_or_else(|| Path::new("/dev/null")),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -100,13 +120,30 @@ fn helm(arguments: &[&str], values: Option<&Value>, kubeconfig: Option<&Path>) -
     if let (Some(values), Some(mut stdin)) = (values, child.stdin.take()) {
         stdin.write_all(values.to_string().as_bytes()).unwrap();
     }
-    let output = child.wait_with_output().unwrap();
-    let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    if output.status.success() {
-        Ok(stdout)
-    } else {
-        Err(stderr)
-    }
+    child.wait_with_output().unwrap()
+}
+
+/// Applies manifests; those that are in no namespace go with this one.
+pub async fn apply<'a>(namespace: &Namespace<'_>, objects: impl Iterator<Item = &'a Value>) {
+    let cluster = namespace.cluster;
+    let path = format!("/api/v1/namespaces/{}", namespace.name);
+    let owner = cluster.api().get(&path).await.unwrap();
+    let owner = json!([{
+        "apiVersion": "v1", "kind": "Namespace", "name": namespace.name, "uid": owner["metadata"]["uid"],
+    }]);
+    let owned = objects.cloned().map(|mut object| {
+        if object["metadata"]["namespace"].is_null() {
+            object["metadata"]["ownerReferences"] = owner.clone();
+        }
+        object
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": owned.collect::<Vec<_>>()});
+    let apply = ["apply", "-f", "-"];
+    cluster
+        .kubectl()
+        .run_with(&apply, &list.to_string())
+        .await
+        .unwrap();
 }
 
 /// Manifests.

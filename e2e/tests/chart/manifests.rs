@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weir_e2e::cluster::{Cluster, namespace::Namespace};
 
-use crate::chart::Chart;
+use crate::chart::{Chart, apply};
 
 /// Values by what they are for, each in a namespace.
 fn combinations(namespace: &str) -> Vec<(&'static str, Value)> {
@@ -126,49 +126,9 @@ async fn the_pod_of_helm_test_is_taken_where_only_restricted_pods_are() {
     let namespace = cluster.namespace().await.unwrap();
     restricted(&namespace, "enforce").await;
     let chart = Chart::within(&namespace.name, json!({}));
-    let test = chart
-        .helm(
-            &[
-                "template",
-                "weir",
-                "CHART",
-                "--show-only",
-                "templates/tests/proxy.yaml",
-            ],
-            None,
-        )
-        .unwrap();
-    let account = chart
-        .helm(
-            &[
-                "template",
-                "weir",
-                "CHART",
-                "--show-only",
-                "templates/proxy/serviceaccount.yaml",
-            ],
-            None,
-        )
-        .unwrap();
-    namespace
-        .kubectl_with(&["apply", "-f", "-"], &account)
-        .await
-        .unwrap();
-    let said = namespace
-        .kubectl_with(
-            &[
-                "apply",
-                "--server-side",
-                "--dry-run=server",
-                "--validate=strict",
-                "-f",
-                "-",
-            ],
-            &test,
-        )
-        .await;
-    assert_eq!(
-        said.unwrap(),
-        "pod/weir-test serverside-applied (server dry run)\n"
-    );
+    apply(&namespace, chart.file("proxy/serviceaccount").iter()).await;
+    let test = chart.file("tests/proxy").get("Pod", "weir-test").to_string();
+    let create = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+    let said = namespace.kubectl_with(&create, &test).await.unwrap();
+    assert_eq!(said, "pod/weir-test created (server dry run)\n");
 }

@@ -16,7 +16,7 @@ use weir_e2e::cluster::{
     wait::eventually,
 };
 
-use crate::chart::Chart;
+use crate::chart::{Chart, apply};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -24,16 +24,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 async fn installed(namespace: &Namespace<'_>, values: Value) {
     let rendered = Chart::within(&namespace.name, values).render().unwrap();
     let workloads = ["Deployment", "PodDisruptionBudget", "Service"];
-    let items = rendered
+    let objects = rendered
         .iter()
         .filter(|object| !workloads.contains(&object["kind"].as_str().unwrap()));
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": Vec::from_iter(items)});
-    let applied = namespace
-        .cluster
-        .kubectl()
-        .run_with(&["apply", "-f", "-"], &list.to_string())
-        .await;
-    applied.unwrap();
+    apply(namespace, objects).await;
 }
 
 /// The same cluster for the operator, with a token as its pod has one.
@@ -162,12 +156,6 @@ async fn in_all_namespaces_it_reads_what_it_compiles_and_nodes() {
         granted(&own, &own.name).await,
         sorted(everywhere.iter().map(String::as_str).chain(at_home))
     );
-    let delete = [
-        "delete",
-        "clusterrole,clusterrolebinding",
-        &format!("weir.{}.weir.dev", own.name),
-    ];
-    cluster.kubectl().run(&delete).await.unwrap();
 }
 
 #[tokio::test]
@@ -219,7 +207,7 @@ async fn with_named_namespaces_and_secrets_it_reads_nothing_else() {
 }
 
 /// A pod of which nothing runs.
-fn pod(labels: Value) -> Value {
+fn pod(labels: &Value) -> Value {
     json!({
         "metadata": {"labels": labels, "annotations": {"example.com/a": "b"}},
         "spec": {"automountServiceAccountToken": false, "containers": [{"name": "c", "image": "a"}]},
@@ -240,7 +228,7 @@ async fn of_a_proxys_pod_it_may_change_one_annotation_and_of_others_nothing() {
     let mut elsewhere = labels.clone();
     elsewhere["app.kubernetes.io/instance"] = "other".into();
     for (name, labels) in [("proxy", labels), ("other", json!({})), ("elsewhere", elsewhere)] {
-        namespace.create(POD, name, pod(labels)).await.unwrap();
+        namespace.create(POD, name, pod(&labels)).await.unwrap();
     }
     installed(&namespace, values).await;
     let operator = as_operator(&namespace).await.unwrap();
@@ -309,7 +297,7 @@ async fn what_it_has_no_business_with_is_refused() {
     )
     .await;
     for namespace in [&namespace, &other] {
-        namespace.create(POD, "a", pod(json!({}))).await.unwrap();
+        namespace.create(POD, "a", pod(&json!({}))).await.unwrap();
     }
     let operator = as_operator(&namespace).await.unwrap();
     let api = operator.api();

@@ -49,7 +49,7 @@ fn a_typo_is_refused_wherever_it_is() {
     let schema = schema();
     let mut pointers = Vec::new();
     let wrong = typos(&schema, &schema, "", &mut pointers);
-    let said = refusal(wrong);
+    let said = refusal(&wrong);
     let missed = pointers
         .iter()
         .filter(|at| !said.contains(&format!("at '{at}': additional properties 'typo' not allowed")));
@@ -154,7 +154,7 @@ fn what_the_schema_cannot_say_is_refused_with_its_reason() {
         ),
     ];
     for (values, expected) in cases {
-        let said = refusal(values);
+        let said = refusal(&values);
         assert!(said.contains(expected), "{expected:?} is not in {said}");
     }
     let dotted = Chart {

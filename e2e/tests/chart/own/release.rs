@@ -1,161 +1,94 @@
-//! From `helm install` to `helm uninstall`, with the real programs as the pods that nobody runs here.
+//! From `helm install` to `helm uninstall`.
 
-use std::{
-    collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr},
-    process::Command,
-    time::Duration,
-};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
-use weir_e2e::{
-    binaries::Binaries,
-    cluster::{
-        Cluster,
-        app::App,
-        namespace::Namespace,
-        ports,
-        process::Process,
-        projection::{Source, SourceKind},
-        proxy_pod::{ProxyPod, ProxySet},
-        release::example_load,
-        resource::{CONFIG_MAP, POD, SECRET, TRAEFIK_SERVICE},
-        wait::eventually,
-    },
-    http,
+use weir_e2e::cluster::{
+    Cluster,
+    app::App,
+    namespace::Namespace,
+    proxy_pod::ProxyPod,
+    release::example_load,
+    resource::{CONFIG_MAP, POD, SECRET, TRAEFIK_SERVICE},
+    wait::eventually,
 };
 
-use crate::{
-    chart::{Chart, Objects},
-    permissions::as_operator,
-};
+use super::running::{Operator, proxy};
+use crate::chart::Chart;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
+const CRDS: [&str; 3] = [
+    "crd/traefikservices.traefik.io",
+    "crd/ingressroutes.traefik.io",
+    "crd/serverstransports.traefik.io",
+];
 
-/// The operator of the rendered Deployment, with the permissions of its ServiceAccount.
-struct Operator {
-    process: Process,
-    admin: SocketAddr,
-    // who it is for the API server
-    _cluster: Cluster,
-}
-
-impl Operator {
-    async fn start(namespace: &Namespace<'_>, objects: &Objects) -> Result<Self> {
-        let cluster = as_operator(namespace).await?;
-        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::reserve()?));
-        let mut command = Command::new(Binaries::beside_this()?.operator);
-        let arguments = objects.arguments("operator");
-        command
-            .args(
-                arguments
-                    .iter()
-                    .filter(|argument| !argument.starts_with("--admin=")),
-            )
-            .arg("--kubeconfig")
-            .arg(cluster.kubeconfig())
-            .arg(format!("--admin={admin}"))
-            .env("POD_NAME", "weir-operator-0")
-            .env("POD_NAMESPACE", &namespace.name);
-        let process = namespace.cluster.spawn("operator", command)?;
-        let mut operator = Self {
-            process,
-            admin,
-            _cluster: cluster,
-        };
-        let ready = eventually("the operator is ready", LIMIT, async || {
-            operator.process.ensure_running()?;
-            let (status, body) = http::get(admin, "/readyz").await?;
-            ensure!(
-                status.is_success(),
-                "{}\n{}",
-                String::from_utf8_lossy(&body),
-                operator.process.log()
-            );
-            Ok(())
-        });
-        ready.await?;
-        Ok(operator)
+/// Applies `examples/` with backends behind their Services, and waits until all of it is served.
+async fn serve_examples(namespace: &Namespace<'_>) -> Result<[App; 3]> {
+    for file in ["services", "weighted", "mirroring", "ingressroute"] {
+        namespace
+            .apply_example(&format!("{file}.yaml"), |text| text)
+            .await?;
     }
-
-    /// Ends it. Nothing of what it wanted to do was refused.
-    async fn stop(mut self) {
-        let (_, metrics) = http::get(self.admin, "/metrics").await.unwrap();
-        self.process.terminate(LIMIT).await.unwrap();
-        let told = String::from_utf8_lossy(&metrics).into_owned() + &self.process.log();
-        let refused = told
-            .lines()
-            .filter(|line| line.contains("forbidden") || line.contains("permission"));
-        assert_eq!(Vec::from_iter(refused), Vec::<&str>::new());
+    let apps = [
+        App::start(namespace, "svc1").await?,
+        App::start(namespace, "svc2").await?,
+        App::start(namespace, "svc3").await?,
+    ];
+    for name in ["wrr1", "wrr2", "mirror1", "svc3"] {
+        namespace
+            .await_condition(TRAEFIK_SERVICE, name, "Ready", "True", LIMIT)
+            .await?;
     }
+    Ok(apps)
 }
 
-/// A proxy with the labels, the volume and the flags of the rendered Deployment.
-async fn proxy(namespace: &Namespace<'_>, objects: &Objects, number: u8) -> Result<ProxyPod> {
-    let pods = objects.pods("proxy");
-    let sources = pods["spec"]["volumes"][0]["projected"]["sources"]
-        .as_array()
-        .context("no sources")?;
-    let sources = sources.iter().map(|source| {
-        let (kind, key) = if source["secret"].is_object() {
-            (SourceKind::Secret, "secret")
-        } else {
-            (SourceKind::ConfigMap, "configMap")
-        };
-        Source {
-            kind,
-            name: source[key]["name"].as_str().unwrap_or_default().to_owned(),
-            optional: true,
-        }
-    });
-    let mut set = ProxySet::new(
-        serde_json::from_value(pods["metadata"]["labels"].clone())?,
-        sources.collect(),
-    )?;
-    let elsewhere = ["--config=", "--entrypoint=", "--admin="];
-    let arguments = objects.arguments("proxy").into_iter();
-    set.arguments = arguments
-        .filter(|argument| !elsewhere.iter().any(|flag| argument.starts_with(flag)))
-        .collect();
-    let mut proxy = ProxyPod::start(namespace, &Binaries::beside_this()?, &set, number).await?;
-    proxy.await_ready(namespace, LIMIT).await?;
-    Ok(proxy)
+async fn assert_serves(proxy: &ProxyPod) {
+    let mut load = example_load(proxy, 2).await.unwrap();
+    let answers = load.send(&proxy.name, 60).await;
+    let counts = (answers.good(), answers.failed);
+    assert_eq!(counts, (60, 0), "{:?}", answers.failures);
 }
 
-async fn names(
-    namespace: &Namespace<'_>,
-    resource: weir_e2e::cluster::resource::Resource,
-) -> BTreeSet<String> {
-    let objects = namespace.list(resource).await.unwrap();
-    objects
-        .iter()
-        .map(|object| object["metadata"]["name"].as_str().unwrap().to_owned())
-        .collect()
+/// Waits until these and no others are published of endpoints and secrets.
+async fn await_parts(namespace: &Namespace<'_>, expected: &[&str]) -> Result<()> {
+    eventually("the right parts are published", LIMIT, async || {
+        let mut objects = namespace.list(CONFIG_MAP).await?;
+        objects.extend(namespace.list(SECRET).await?);
+        let names = objects
+            .iter()
+            .filter_map(|object| object["metadata"]["name"].as_str());
+        let is_part = |name: &&str| name.starts_with("weir-endpoints") || name.starts_with("weir-secrets");
+        let parts: Vec<_> = names.filter(is_part).collect();
+        ensure!(parts == expected, "{parts:?}");
+        Ok(())
+    })
+    .await
 }
 
-/// What of a release there is in the cluster, but for helm's own records.
-async fn left(namespace: &Namespace<'_>) -> Result<Vec<String>> {
+/// What of a release there is in the cluster.
+async fn left(namespace: &Namespace<'_>) -> Result<String> {
     let kubectl = namespace.cluster.kubectl();
-    let resources = kubectl
-        .run(&["api-resources", "--verbs=list", "-o", "name"])
-        .await?;
-    let resources: Vec<_> = resources
-        .lines()
-        .filter(|name| !name.starts_with("events"))
-        .collect();
-    let get = [
+    let list = ["api-resources", "--verbs=list", "-o", "name"];
+    let resources = kubectl.run(&list).await?;
+    let resources: Vec<_> = resources.lines().collect();
+    let all = resources.join(",");
+    let labelled = [
         "get",
-        &resources.join(","),
+        &all,
         "-A",
         "-l",
         "app.kubernetes.io/name=weir",
         "-o",
         "name",
     ];
-    let named = ["get", "leases", "-n", &namespace.name, "-o", "name"];
-    let found = kubectl.run(&get).await? + &kubectl.run(&named).await?;
-    Ok(found.lines().map(str::to_owned).collect())
+    let others = ["get", "lease,secret,configmap", "-o", "name"];
+    let others = namespace.kubectl(&others).await?;
+    let others = others
+        .lines()
+        .filter(|name| *name != "configmap/kube-root-ca.crt");
+    Ok(kubectl.run(&labelled).await? + &others.collect::<Vec<_>>().join("\n"))
 }
 
 #[tokio::test]
@@ -168,89 +101,36 @@ async fn what_helm_installs_serves_the_examples_and_goes_without_a_trace() {
     let helm = |chart: &Chart, arguments: &[&str]| chart.helm(arguments, Some(cluster.kubeconfig())).unwrap();
 
     let said = helm(&chart, &["install", "weir", "CHART"]);
-    assert!(
-        said.contains(&format!(
-            "kubectl get service weir-proxy --namespace {}",
-            namespace.name
-        )),
-        "{said}"
-    );
-    assert!(
-        said.contains("kubectl get traefikservices,ingressroutes --all-namespaces"),
-        "{said}"
-    );
-    cluster.install_crds().await.unwrap();
+    let next = [
+        format!("kubectl get service weir-proxy --namespace {}", namespace.name),
+        "kubectl get traefikservices,ingressroutes --all-namespaces".to_owned(),
+    ];
+    assert!(next.iter().all(|command| said.contains(command)), "{said}");
+    let wait = [["wait", "--for=condition=Established"].as_slice(), &CRDS].concat();
+    cluster.kubectl().run(&wait).await.unwrap();
     let objects = chart.render().unwrap();
     let operator = Operator::start(&namespace, &objects).await.unwrap();
     let first = proxy(&namespace, &objects, 0).await.unwrap();
-
-    for file in [
-        "services.yaml",
-        "weighted.yaml",
-        "mirroring.yaml",
-        "ingressroute.yaml",
-    ] {
-        namespace.apply_example(file, |text| text).await.unwrap();
-    }
-    let mut apps = Vec::new();
-    for name in ["svc1", "svc2", "svc3"] {
-        apps.push(App::start(&namespace, name).await.unwrap());
-    }
-    for name in ["wrr1", "wrr2", "mirror1", "svc3"] {
-        namespace
-            .await_condition(TRAEFIK_SERVICE, name, "Ready", "True", LIMIT)
-            .await
-            .unwrap();
-    }
-    let mut load = example_load(&first, 2).await.unwrap();
-    let answers = load.send("before", 60).await;
-    assert_eq!(
-        (answers.good(), answers.failed),
-        (60, 0),
-        "{:?}",
-        answers.failures
-    );
-    let annotations = namespace.get(POD, &first.name).await.unwrap()["metadata"]["annotations"].clone();
-    assert!(annotations["weir.dev/config"].is_string(), "{annotations}");
+    let _apps = serve_examples(&namespace).await.unwrap();
+    assert_serves(&first).await;
+    let parts = ["weir-endpoints-0", "weir-endpoints-1", "weir-secrets"];
+    await_parts(&namespace, &parts).await.unwrap();
+    let pod = namespace.get(POD, &first.name).await.unwrap();
+    let told = &pod["metadata"]["annotations"]["weir.dev/config"];
+    assert!(told.is_string(), "{pod}");
     operator.stop().await;
 
-    // other shards: old ones are deleted, and a proxy that is rolled out serves as the one before
+    // with other parts, the former ones go
     chart.values["delivery"] = json!({"endpointShards": 1, "secretShards": 2});
     helm(&chart, &["upgrade", "weir", "CHART"]);
     let objects = chart.render().unwrap();
     let operator = Operator::start(&namespace, &objects).await.unwrap();
     let second = proxy(&namespace, &objects, 1).await.unwrap();
-    eventually("parts of the former number are gone", LIMIT, async || {
-        let found = (
-            names(&namespace, CONFIG_MAP).await,
-            names(&namespace, SECRET).await,
-        );
-        let expected = (
-            ["weir-config", "weir-endpoints"],
-            ["weir-secrets-0", "weir-secrets-1"],
-        );
-        let has = |found: &BTreeSet<String>, expected: [&str; 2], stem: &str| {
-            found
-                .iter()
-                .filter(|name| name.starts_with(stem))
-                .eq(expected.iter().filter(|name| name.starts_with(stem)))
-        };
-        ensure!(
-            has(&found.0, expected.0, "weir-endpoints") && has(&found.1, expected.1, "weir-secrets"),
-            "{found:?}"
-        );
-        Ok(())
-    })
-    .await
-    .unwrap();
-    let mut load = example_load(&second, 2).await.unwrap();
-    let answers = load.send("after", 60).await;
-    assert_eq!(
-        (answers.good(), answers.failed),
-        (60, 0),
-        "{:?}",
-        answers.failures
-    );
+    let parts = ["weir-endpoints", "weir-secrets-0", "weir-secrets-1"];
+    await_parts(&namespace, &parts).await.unwrap();
+    assert_serves(&second).await;
+    // one that is not replaced yet serves on
+    assert_serves(&first).await;
     operator.stop().await;
 
     helm(&chart, &["uninstall", "weir"]);
@@ -259,15 +139,11 @@ async fn what_helm_installs_serves_the_examples_and_goes_without_a_trace() {
     }
     eventually("nothing of it is left", LIMIT, async || {
         let left = left(&namespace).await?;
-        ensure!(left.is_empty(), "{left:?}");
+        ensure!(left.is_empty(), "{left}");
         Ok(())
     })
     .await
     .unwrap();
-    let kept = cluster
-        .kubectl()
-        .run(&["get", "crd", "-o", "name"])
-        .await
-        .unwrap();
-    assert_eq!(kept.lines().count(), 3, "{kept}");
+    let get = [["get", "-o", "name"].as_slice(), &CRDS].concat();
+    cluster.kubectl().run(&get).await.unwrap();
 }
