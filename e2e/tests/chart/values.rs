@@ -193,3 +193,22 @@ fn the_chart_has_the_version_of_the_programs() {
         format!("registry.example.com/team/weir-proxy@sha256:{}", "0".repeat(64))
     );
 }
+
+#[test]
+#[ignore = "needs helm: make e2e"]
+fn helm_lint_finds_nothing() {
+    let on = json!({"enabled": true});
+    let everything = json!({
+        "metrics": {"podMonitor": on, "prometheusRule": on, "dashboard": on},
+        "networkPolicy": on, "proxy": {"autoscaling": on}, "admission": {"mode": "Deny"},
+    });
+    for values in [json!({}), everything] {
+        let said = Chart::with(values)
+            .helm(&["lint", "--strict", "CHART"], None)
+            .unwrap();
+        assert!(
+            said.contains("0 chart(s) failed") && !said.contains("[WARNING]"),
+            "{said}"
+        );
+    }
+}
