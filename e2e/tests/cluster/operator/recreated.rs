@@ -103,8 +103,19 @@ async fn an_object_made_anew_has_neither_last_good_nor_status_nor_events_of_the_
     let published = release.read_published().await.unwrap().config;
     let id = format!("ts/{name}/wrr");
     assert!(!published.nodes.keys().any(|node| node.as_str() == id));
-    for (object, count) in [(&old, 1), (&new, 1)] {
-        assert_eq!(events(&namespace, uid(object), "InvalidPercent").await, count);
+
+    // once more, as wrong as before in the same generation
+    namespace.delete(TRAEFIK_SERVICE, "wrr").await.unwrap();
+    let newest = namespace
+        .create(TRAEFIK_SERVICE, "wrr", impossible("svc1"))
+        .await
+        .unwrap();
+    let object = await_told(&namespace, TRAEFIK_SERVICE, "wrr", &[REFUSED, NOTHING_SERVED])
+        .await
+        .unwrap();
+    assert_eq!(uid(&object), uid(&newest));
+    for object in [&old, &new, &newest] {
+        assert_eq!(events(&namespace, uid(object), "InvalidPercent").await, 1);
     }
     drop(operator);
 }
