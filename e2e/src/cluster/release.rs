@@ -104,6 +104,14 @@ impl<'a> Release<'a> {
     }
 }
 
+/// Requests for anything at this host.
+pub fn target(host: &str) -> Target {
+    Target {
+        host: host.to_owned(),
+        path: String::new(),
+    }
+}
+
 /// Opens connections to a proxy for the requests of `examples/`, and waits until the first one is answered well.
 pub async fn example_load(proxy: &ProxyPod, connections: usize) -> Result<Load> {
     let target = Target {
