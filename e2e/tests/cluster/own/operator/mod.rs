@@ -1,5 +1,6 @@
 //! `weir-operator run` with real proxies.
 
+mod integrators;
 mod mistakes;
 mod namespaces;
 mod readme;

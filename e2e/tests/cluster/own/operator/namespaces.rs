@@ -83,7 +83,9 @@ async fn await_quiet(namespace: &Namespace<'_>, operator: &OperatorProcess) {
     for weight in 2.. {
         let edit = weighted(&[("svc1", weight)]);
         namespace.patch(TRAEFIK_SERVICE, "wrr", &edit).await.unwrap();
-        await_told(namespace, TRAEFIK_SERVICE, "wrr", &[READY]).await.unwrap();
+        await_told(namespace, TRAEFIK_SERVICE, "wrr", &[READY])
+            .await
+            .unwrap();
         let written = writes(operator).await;
         quiet = if written == expected { quiet + 1 } else { 0 };
         if quiet == 3 {
