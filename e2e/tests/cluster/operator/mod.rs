@@ -4,5 +4,6 @@ mod classes;
 mod events;
 mod face;
 mod hundred;
+mod owner;
 mod recreated;
 mod secrets;

@@ -5,4 +5,5 @@ mod mistakes;
 mod namespaces;
 mod readme;
 mod rejected;
+mod restored;
 mod scene;
