@@ -76,12 +76,3 @@ pub async fn await_told(
         })
         .await
 }
-
-/// The types of an object's conditions.
-pub fn conditions(object: &Value) -> Vec<&str> {
-    let conditions = object["status"]["conditions"].as_array();
-    let conditions = conditions.into_iter().flatten();
-    conditions
-        .filter_map(|condition| condition["type"].as_str())
-        .collect()
-}

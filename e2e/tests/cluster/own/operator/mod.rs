@@ -7,3 +7,5 @@ mod readme;
 mod rejected;
 mod restored;
 mod scene;
+mod shown;
+mod sizes;
