@@ -77,8 +77,8 @@ async fn one_broken_object_among_a_hundred_is_explained_and_the_others_are_serve
 
     let published = release.read_published().await.unwrap();
     assert_eq!(published.ingress_routes().len(), 50);
-    let nodes = published.config.nodes.keys().map(|id| id.as_str());
-    let services = nodes.filter(|id| id.starts_with("ts/") && !id.contains('>'));
+    let nodes = published.config.nodes.keys();
+    let services = nodes.filter(|id| id.as_str().starts_with("ts/") && !id.as_str().contains('>'));
     assert_eq!(services.count(), 49);
     let findings = operator.counts("weir_findings").await.unwrap();
     let errors = findings

@@ -80,7 +80,7 @@ async fn a_proxy_that_refuses_the_config_is_named_with_its_reason_and_the_others
             .await
             .unwrap();
     };
-    let on_both = on_refusing.send_during("refused", on_good.send_during("refused", edit));
+    let on_both = on_refusing.send_during("refused", Box::pin(on_good.send_during("refused", edit)));
     let (((), good_answers), refusing_answers) = on_both.await;
     all_good(&good_answers);
     all_good(&refusing_answers);
