@@ -19,8 +19,8 @@ use crate::{
     told::{LIMIT, NO_PROXIES, await_told, told},
 };
 
-/// Each with its type in the exposition. (Failures of publishing and touched pods come when there are any.)
-const METRICS: [(&str, &str); 15] = [
+/// Each with its type in the exposition.
+const METRICS: [(&str, &str); 17] = [
     ("weir_build_info", "gauge"),
     ("weir_compile_seconds", "histogram"),
     ("weir_compiled_revision", "gauge"),
@@ -30,6 +30,8 @@ const METRICS: [(&str, &str); 15] = [
     ("weir_objects", "gauge"),
     ("weir_proxies", "gauge"),
     ("weir_proxy_acknowledgements", "counter"),
+    ("weir_proxy_notifications", "counter"),
+    ("weir_publish_failures", "counter"),
     ("weir_publish_seconds", "histogram"),
     ("weir_published_bytes", "counter"),
     ("weir_published_objects", "counter"),
@@ -104,6 +106,8 @@ async fn the_admin_port_tells_health_and_metrics() {
         "weir_events_total{result=\"created\"} 1".to_owned(),
         "weir_published_objects_total{kind=\"ConfigMap\"} 2".to_owned(),
         "weir_published_objects_total{kind=\"Secret\"} 1".to_owned(),
+        "weir_publish_failures_total{reason=\"owner_gone\"} 0".to_owned(),
+        "weir_proxy_notifications_total{attempt=\"repeated\"} 0".to_owned(),
         "weir_compiled_revision{} 1".to_owned(),
         "weir_findings{code=\"WEIR0007\",reason=\"InvalidPercent\",severity=\"error\"} 1".to_owned(),
         format!("weir_watch{{kind=\"Secret\",namespace=\"{name}\",state=\"watching\"}} 1"),

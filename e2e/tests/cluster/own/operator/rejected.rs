@@ -87,11 +87,21 @@ async fn a_proxy_that_refuses_the_config_is_named_with_its_reason_and_the_others
     // one of them serves what is written, the other one what it had
     assert_eq!(on_good.send("shares", 10).await.by_backend["svc2"], 10);
     assert_eq!(on_refusing.send("shares", 10).await.by_backend["svc1"], 10);
-    let rejecting = operator
-        .metric("weir_proxies{state=\"rejecting\"}")
+    let proxies = operator.counts("weir_proxies").await.unwrap();
+    let expected = [("ready", 2), ("rejecting", 1), ("starting", 0)];
+    let expected = expected.map(|(state, count)| (format!("{{state=\"{state}\"}}"), count));
+    assert_eq!(proxies, expected.into());
+    // two that served the first revision, and one that serves the second
+    let agreed = operator
+        .counts("weir_proxy_acknowledgements_total")
         .await
         .unwrap();
-    assert_eq!(rejecting, Some(1.0));
+    assert_eq!(agreed[""], 3);
+    let touched = operator.counts("weir_proxy_notifications_total").await.unwrap();
+    assert!(
+        touched["{attempt=\"first\"}"] > 1 && touched["{attempt=\"repeated\"}"] > 0,
+        "{touched:?}"
+    );
     let events = namespace.list(EVENT).await.unwrap();
     let told_of = events.iter().filter(|event| event["reason"] == "ProxyRejected");
     let told_of: Vec<_> = told_of
