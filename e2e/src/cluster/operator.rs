@@ -40,6 +40,8 @@ impl OperatorProcess {
     pub fn start(cluster: &Cluster, binaries: &Binaries, set: &OperatorSet, name: &str) -> Result<Self> {
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::reserve()?));
         let mut command = Command::new(&binaries.operator);
+        // as the chart sets it
+        command.env("MIMALLOC_PURGE_DELAY", "0");
         command
             .args(["run", "--identity", name, "--own-namespace", &set.own_namespace])
             .arg("--kubeconfig")

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -33,6 +34,8 @@ use crate::{
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9090);
 /// Compiling is brief and everything else waits most of the time.
 const THREADS: usize = 2;
+/// One more compiles and packs, one thing after another, and keeps its memory for the next time.
+const COMPILER_IDLE: Duration = Duration::from_hours(1);
 
 /// Compiles what a cluster holds, publishes that for the proxies and reports on the objects.
 #[derive(Args, Debug)]
@@ -138,6 +141,8 @@ impl Run {
         let _ = provider.install_default();
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
+            .max_blocking_threads(1)
+            .thread_keep_alive(COMPILER_IDLE)
             .enable_all()
             .build()
             .context("cannot start threads")?;
