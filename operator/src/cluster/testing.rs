@@ -1,5 +1,8 @@
 //! An engine without a cluster, for tests: events go in, compilations come out, the clock is paused.
 
+pub(super) mod api;
+pub(super) mod log;
+
 use std::{sync::Arc, time::Duration};
 
 use kube::runtime::watcher::Event;

@@ -277,3 +277,6 @@ fn plain(event: Event<DynamicObject>) -> Event<Value> {
         Event::InitDone => Event::InitDone,
     }
 }
+
+#[cfg(test)]
+mod tests;

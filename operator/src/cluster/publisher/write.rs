@@ -58,14 +58,21 @@ impl Publisher {
         if let Some(too_large) = plan.too_large().next() {
             return Err(RoundError::TooLarge(too_large));
         }
+        let published = plan.published();
+        let restoring = self.state.borrow().published == published;
         for object in self.bridge(planned, plan)?.iter().chain(&plan.objects) {
-            self.store_object(object).await?;
+            if self.store_object(object).await? && restoring {
+                let PlannedObject { kind, name, .. } = object;
+                tracing::info!(
+                    "restored {} {name}, which somebody edited or deleted",
+                    kind.as_str()
+                );
+            }
             if is_config(object) {
                 self.config_is_stored(&object.name, &planned.compilation.config);
             }
         }
         self.delete_obsolete(plan).await?;
-        let published = plan.published();
         let news = self.state.send_if_modified(|state| {
             let news = state.published != published;
             state.published = published;
@@ -104,12 +111,12 @@ impl Publisher {
         Ok(objects)
     }
 
-    /// Stores an object, unless it is.
-    async fn store_object(&mut self, object: &PlannedObject) -> Result<(), RoundError> {
+    /// Stores an object, unless it is stored; whether it was not.
+    async fn store_object(&mut self, object: &PlannedObject) -> Result<bool, RoundError> {
         let PlannedObject { kind, name, .. } = object;
         let stored = self.stored.get(*kind, name);
         if stored.is_some_and(|stored| object.is_stored_as(stored)) {
-            return Ok(());
+            return Ok(false);
         }
         let mut value = object.value.clone();
         match stored {
@@ -126,7 +133,7 @@ impl Publisher {
             self.patch(object, &PatchParams::default(), &Patch::Merge(patch))
                 .await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn patch(
