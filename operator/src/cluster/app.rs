@@ -72,7 +72,7 @@ pub async fn run(
 
     let (changes, changes_in) = mpsc::channel(CHANGES);
     let (engine, outputs) = Engine::new(settings.scope.clone(), settings.compile.clone());
-    let watches = Watches::start(&client, &settings.scope, &changes, &outputs.wanted);
+    let watches = Watches::start(&mut tasks, &client, &settings.scope, &changes, &outputs.wanted);
     let sources = Sources {
         stage: stage_out,
         health: watches.health.clone(),
