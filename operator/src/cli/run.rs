@@ -15,7 +15,6 @@ use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
-use tracing_subscriber::EnvFilter;
 use weir_model::{
     duration::{DurationError, GoDuration},
     hex::hex,
@@ -32,7 +31,7 @@ use crate::{
         proxies,
     },
     publish,
-    telemetry::{self, LevelError, LogFormat, LogLevel},
+    telemetry::{self, Filter, LevelError, LogFormat, LogLevel},
 };
 
 /// Where the admin port listens unless told otherwise.
@@ -128,9 +127,10 @@ struct Face {
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = ADMIN)]
     admin: SocketAddr,
     /// What to log: error, warn, info, debug, trace, or directives such as `info,weir_operator=debug`.
-    /// PUT /log-level changes it meanwhile.
+    /// PUT /log-level changes it meanwhile. What libraries tell of each failed request is left out up to info, unless
+    /// they are named.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
-    log_level: EnvFilter,
+    log_level: Filter,
     /// How log lines look.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
@@ -266,7 +266,7 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn level(text: &str) -> Result<EnvFilter, LevelError> {
+fn level(text: &str) -> Result<Filter, LevelError> {
     telemetry::filter(text)
 }
 

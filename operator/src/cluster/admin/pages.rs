@@ -122,10 +122,7 @@ impl Pages {
     }
 
     fn level(&self, status: StatusCode) -> Page {
-        match self.sources.level.show() {
-            Ok(level) => text(status, format!("{level}\n")),
-            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
-        }
+        text(status, format!("{}\n", self.sources.level.show()))
     }
 
     async fn set_level<B>(&self, request: Request<B>, peer: SocketAddr) -> Page

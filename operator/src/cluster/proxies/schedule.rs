@@ -74,8 +74,6 @@ struct Pod {
     since: Instant,
     touches: u32,
     touch_at: Option<Instant>,
-    /// Whether its last answer left nothing to do.
-    calm: bool,
     /// Whether it was seen to agree since something was published.
     acknowledged: bool,
 }
@@ -125,7 +123,6 @@ impl Schedule {
                 since: now,
                 touches: 0,
                 touch_at: None,
-                calm: false,
                 acknowledged: false,
             };
             pod.begin(now);
@@ -151,16 +148,14 @@ impl Schedule {
         pod.asked = true;
         let agrees = answer.as_ref().is_some_and(|answer| answer.digests == *wanted);
         // one that serves it and refuses something else has files that somebody or something has spoilt
-        let content = answer
-            .as_ref()
-            .is_some_and(|answer| answer.is_content_with(wanted));
+        let is_content = |answer: &Option<Answer>| answer.as_ref().is_some_and(|a| a.is_content_with(wanted));
+        let (was_content, content) = (is_content(&pod.answer), is_content(&answer));
         let refuses = answer.as_ref().is_some_and(|answer| answer.refuses(wanted));
         let calm = content || wanted.is_empty();
-        if !calm && pod.calm {
+        if was_content && !calm {
             // unlike after a publication, nobody has touched it for this
             (pod.since, pod.touches) = (now, 0);
         }
-        pod.calm = calm;
         if calm || refuses || answer.is_none() {
             pod.touch_at = None;
         } else if pod.touch_at.is_none() {
@@ -238,7 +233,6 @@ impl Pod {
         self.since = now;
         self.touches = 0;
         self.touch_at = None;
-        self.calm = false;
         self.acknowledged = false;
         self.ask_at = now;
     }
