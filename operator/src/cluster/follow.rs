@@ -13,14 +13,17 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::watch::{Backoff, failure};
+use super::{
+    connect::watching,
+    watch::{Backoff, failure},
+};
 
 /// What happens to the objects with some labels. Failures are told, each once, and waited out.
 pub(super) fn follow<K>(api: Api<K>, selector: &str, what: &'static str) -> BoxStream<'static, Event<K>>
 where
     K: kube::Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let config = watcher::Config::default().labels(selector);
+    let config = watching().labels(selector);
     let state = (watcher(api, config).boxed(), Backoff::default(), None);
     let events = stream::unfold(state, move |(mut events, mut backoff, mut failed)| async move {
         loop {

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     cluster::{
         change::{Change, Observed},
+        connect::watching,
         scope::Source,
         store::Wanted,
     },
@@ -139,13 +140,13 @@ impl Task {
         let kind = self.source.kind;
         if matches!(kind, Kind::Secret | Kind::ConfigMap) {
             let api: Api<PartialObjectMeta<DynamicObject>> = self.api();
-            observed(watcher(api, watcher::Config::default()), move |object| {
+            observed(watcher(api, watching()), move |object| {
                 Observed::read(kind, &json!({ "metadata": trimmed(object.metadata) }))
             })
             .boxed()
         } else {
             let api: Api<DynamicObject> = self.api();
-            observed(watcher(api, watcher::Config::default()), move |object| {
+            observed(watcher(api, watching()), move |object| {
                 Observed::read(kind, &whole(object))
             })
             .boxed()
