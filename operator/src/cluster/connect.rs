@@ -84,7 +84,10 @@ mod tests {
 
     use futures::StreamExt as _;
     use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::{Api, Client, runtime::watcher::Event};
+    use kube::{
+        Api, Client,
+        runtime::watcher::{Event, watcher},
+    };
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
@@ -135,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn a_list_that_is_not_answered_fails() {
         let (config, _) = silent(false).await;
-        let mut events = watcher::watcher(api(config), watching()).boxed();
+        let mut events = watcher(api(config), watching()).boxed();
         let mut next = async || {
             timeout(Duration::from_secs(20), events.next())
                 .await
@@ -149,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn a_watch_that_nothing_comes_from_is_begun_anew() {
         let (config, watches) = silent(true).await;
-        let mut events = watcher::watcher(api(config), watching()).boxed();
+        let mut events = watcher(api(config), watching()).boxed();
         let again = async {
             while watches.load(Relaxed) < 3 {
                 // nothing comes, but it has to be asked

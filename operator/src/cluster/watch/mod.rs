@@ -4,6 +4,7 @@
 //! metadata is watched; those that are referred to are read one by one.
 
 mod backoff;
+mod course;
 mod fetch;
 mod health;
 mod kinds;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 pub(super) use self::{
     backoff::Backoff,
+    course::{Course, Step},
     health::{Reason, failure},
     source::whole,
 };
