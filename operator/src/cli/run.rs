@@ -123,7 +123,7 @@ struct Delivery {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Operating")]
 struct Face {
-    /// Where /livez, /readyz, /metrics and /log-level are answered.
+    /// Where /livez, /readyz, /metrics, /graph and /log-level are answered; / explains them.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = ADMIN)]
     admin: SocketAddr,
     /// What to log: error, warn, info, debug, trace, or directives such as `info,weir_operator=debug`.

@@ -85,6 +85,7 @@ pub async fn run(
         stage: stage_out,
         health: watches.health.clone(),
         compiled: outputs.compiled.clone(),
+        options: settings.compile.clone(),
         level,
     };
     tasks.spawn(
