@@ -201,7 +201,15 @@ async fn respond(state: &Mutex<State>, request: Request<Incoming>) -> Response<F
     let (code, body) = match answer {
         Ok(object) => (200, object),
         Err((code, message)) => {
-            let status = json!({ "kind": "Status", "status": "Failure", "code": code, "message": message });
+            let reason = match code {
+                403 => "Forbidden",
+                404 => "NotFound",
+                409 => "Conflict",
+                _ => "Other",
+            };
+            let status = json!({
+                "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message,
+            });
             (code, status)
         }
     };
