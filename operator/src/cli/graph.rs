@@ -6,13 +6,13 @@ use std::{
 };
 
 use anyhow::bail;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use weir_model::document::Config;
 
 use super::{Outcome, input::Input, options::CompileOptions, report::Reports};
 use crate::{
     compile::view::view,
-    render::graph::{dot, json, mermaid},
+    render::graph::{self, Format},
 };
 
 /// Draws who sends requests to whom, with the share of the requests that takes each way. Cycles, refused
@@ -26,20 +26,10 @@ pub(super) struct Graph {
     #[arg(short, long = "filename", value_name = "PATH")]
     filenames: Vec<PathBuf>,
     /// The language of the drawing.
-    #[arg(short, long, value_enum, default_value_t = Format::Mermaid)]
+    #[arg(short, long, value_enum, default_value_t)]
     output: Format,
     #[command(flatten)]
     options: CompileOptions,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// A Mermaid flowchart.
-    Mermaid,
-    /// For Graphviz.
-    Dot,
-    /// For programs: all numbers.
-    Json,
 }
 
 impl Graph {
@@ -72,11 +62,7 @@ impl Graph {
             view = view.below(name)?;
         }
         let mut out = io::BufWriter::new(io::stdout().lock());
-        match output {
-            Format::Mermaid => mermaid::write(&mut out, &view)?,
-            Format::Dot => dot::write(&mut out, &view)?,
-            Format::Json => json::write(&mut out, &view)?,
-        }
+        graph::write(&mut out, &view, output)?;
         out.flush()?;
         let counts = Reports::new(&input, &compilation.findings).counts();
         if counts.errors == 0 {

@@ -7,16 +7,19 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
-use clap::Args;
+use anyhow::{Context as _, bail};
+use clap::{ArgAction, Args};
 use kube::Client;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
-use tracing_subscriber::EnvFilter;
-use weir_model::{hex::hex, name::check_name};
+use weir_model::{
+    duration::{DurationError, GoDuration},
+    hex::hex,
+    name::check_name,
+};
 
 use super::{Outcome, options::CompileOptions};
 use crate::{
@@ -24,10 +27,11 @@ use crate::{
         Scope,
         app::{self, Settings},
         connect::Connection,
+        engine::Waits,
         proxies,
     },
     publish,
-    telemetry::{self, LevelError, LogFormat, LogLevel},
+    telemetry::{self, Filter, LevelError, LogFormat, LogLevel},
 };
 
 /// Where the admin port listens unless told otherwise.
@@ -36,6 +40,8 @@ const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECI
 const THREADS: usize = 2;
 /// One more compiles and packs, one thing after another, and keeps its memory for the next time.
 const COMPILER_IDLE: Duration = Duration::from_hours(1);
+/// Nobody means a longer wait for changes.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Compiles what a cluster holds, publishes that for the proxies and reports on the objects.
 #[derive(Args, Debug)]
@@ -64,6 +70,12 @@ struct Watching {
     /// The kubeconfig's context. Default: its current one.
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
+    /// Compile when nothing has changed for so long; changes of weights alone are compiled at once.
+    #[arg(long, value_name = "DURATION", default_value = "50ms", value_parser = wait)]
+    holdoff: Duration,
+    /// Compile at the latest so long after the first change.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = wait)]
+    holdoff_max: Duration,
 }
 
 #[derive(Args, Debug)]
@@ -86,6 +98,10 @@ struct Publishing {
     /// Spread certificates, keys and password hashes over this many Secrets.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     secret_shards: u32,
+    /// Whether replicas elect the one that writes. Without an election there must be only one: it always writes,
+    /// and needs no Lease.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    leader_elect: bool,
     /// The Lease by which replicas agree on the one that writes. Default: RELEASE-operator.
     #[arg(long, value_name = "NAME", value_parser = name)]
     lease: Option<String>,
@@ -109,13 +125,14 @@ struct Delivery {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Operating")]
 struct Face {
-    /// Where /livez, /readyz, /metrics and /log-level are answered.
+    /// Where /livez, /readyz, /metrics, /graph and /log-level are answered; / explains them.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = ADMIN)]
     admin: SocketAddr,
     /// What to log: error, warn, info, debug, trace, or directives such as `info,weir_operator=debug`.
-    /// PUT /log-level changes it meanwhile.
+    /// PUT /log-level changes it meanwhile. What libraries tell of each failed request is left out up to info, unless
+    /// they are named.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
-    log_level: EnvFilter,
+    log_level: Filter,
     /// How log lines look.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
@@ -123,6 +140,12 @@ struct Face {
 
 impl Run {
     pub fn run(self) -> anyhow::Result<Outcome> {
+        let Watching {
+            holdoff, holdoff_max, ..
+        } = self.watching;
+        if holdoff > holdoff_max {
+            bail!("--holdoff is {holdoff:?}, longer than --holdoff-max, which is {holdoff_max:?}");
+        }
         let level = telemetry::init(self.face.log_level.clone(), self.face.log_format)?;
         // the log is where a running program says everything, its end, too
         Ok(match self.until_stopped(level) {
@@ -193,7 +216,13 @@ impl Run {
             scope: Scope::new(watching.namespaces),
             compile: options.options(),
             owner: publishing.owner.unwrap_or_else(|| format!("{release}-owner")),
-            lease: publishing.lease.unwrap_or_else(|| format!("{release}-operator")),
+            waits: Waits {
+                quiet: watching.holdoff,
+                longest: watching.holdoff_max,
+            },
+            lease: publishing
+                .leader_elect
+                .then(|| publishing.lease.unwrap_or_else(|| format!("{release}-operator"))),
             identity,
             proxies: proxies::Settings {
                 namespace: namespace.clone(),
@@ -241,13 +270,25 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn level(text: &str) -> Result<EnvFilter, LevelError> {
+fn level(text: &str) -> Result<Filter, LevelError> {
     telemetry::filter(text)
 }
 
 fn name(text: &str) -> Result<String, String> {
     check_name(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
+}
+
+/// How long something may wait.
+fn wait(text: &str) -> Result<Duration, String> {
+    let duration: GoDuration = text.parse().map_err(|error: DurationError| error.to_string())?;
+    let duration = duration
+        .to_std()
+        .ok_or_else(|| format!("{duration} is below zero"))?;
+    if duration > LONGEST_WAIT {
+        return Err(format!("{duration:?} is longer than {LONGEST_WAIT:?}"));
+    }
+    Ok(duration)
 }
 
 /// Names of namespaces, and values of labels.
@@ -316,7 +357,7 @@ mod tests {
     fn names_come_from_the_release() {
         let settings = settings(&["--release", "edge"]);
         assert_eq!(settings.owner, "edge-owner");
-        assert_eq!(settings.lease, "edge-operator");
+        assert_eq!(settings.lease.as_deref(), Some("edge-operator"));
         assert!(
             settings
                 .proxies
@@ -336,6 +377,34 @@ mod tests {
             ("here", "here")
         );
         assert_eq!(settings(&[]).publish.namespace, "mine");
+    }
+
+    #[test]
+    fn without_an_election_there_is_no_lease() {
+        assert_eq!(settings(&["--leader-elect=false", "--lease", "x"]).lease, None);
+        assert_eq!(
+            settings(&["--leader-elect=true", "--lease", "x"])
+                .lease
+                .as_deref(),
+            Some("x")
+        );
+    }
+
+    #[test]
+    fn the_holdoff_is_a_duration_that_its_limit_allows() {
+        assert_eq!(settings(&[]).waits, Waits::default());
+        let waits = settings(&["--holdoff", "200ms", "--holdoff-max", "1m"]).waits;
+        assert_eq!(
+            (waits.quiet, waits.longest),
+            (Duration::from_millis(200), Duration::from_mins(1))
+        );
+        let error = parse(&["--holdoff=-1ms"]).unwrap_err();
+        assert!(error.contains("-1ms is below zero"), "{error}");
+        let error = parse(&["--holdoff", "2s"]).unwrap().run().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--holdoff is 2s, longer than --holdoff-max, which is 1s"
+        );
     }
 
     #[test]
@@ -362,6 +431,9 @@ mod tests {
             ["--endpoint-shards", "0"],
             ["--secret-shards", "257"],
             ["--admin", "9090"],
+            ["--holdoff", "soon"],
+            ["--holdoff-max", "2h"],
+            ["--leader-elect", "perhaps"],
             ["--log-level", "loud"],
             ["--log-format", "xml"],
         ] {

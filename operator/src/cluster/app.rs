@@ -1,6 +1,11 @@
 //! The whole operator: everything wired together, until it is told to end.
 
-use std::{future::Future, net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    future::{Future, pending},
+    net::SocketAddr,
+    pin::pin,
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -10,13 +15,13 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     Scope,
     admin::{Admin, Sources, Stage},
-    engine::{CHANGES, Engine},
+    engine::{CHANGES, Engine, Waits},
     journal,
     lease::{Candidate, Elector, Leadership},
     proxies::{self, Proxies},
@@ -45,8 +50,11 @@ pub struct Settings {
     pub owner: String,
     /// Where the proxies are.
     pub proxies: proxies::Settings,
-    /// The Lease by which replicas agree on who writes, in the same namespace.
-    pub lease: String,
+    /// How long changes wait to be compiled.
+    pub waits: Waits,
+    /// The Lease by which replicas agree on who writes, in the same namespace. Nothing: there is one replica,
+    /// which always writes.
+    pub lease: Option<String>,
     /// Who we are in the Lease; no two processes may ever be the same.
     pub identity: String,
     /// Where the admin port listens.
@@ -71,12 +79,13 @@ pub async fn run(
     let metrics = Metrics::register(&mut registry);
 
     let (changes, changes_in) = mpsc::channel(CHANGES);
-    let (engine, outputs) = Engine::new(settings.scope.clone(), settings.compile.clone());
-    let watches = Watches::start(&client, &settings.scope, &changes, &outputs.wanted);
+    let (engine, outputs) = Engine::new(settings.scope.clone(), settings.compile.clone(), settings.waits);
+    let watches = Watches::start(&mut tasks, &client, &settings.scope, &changes, &outputs.wanted);
     let sources = Sources {
         stage: stage_out,
         health: watches.health.clone(),
         compiled: outputs.compiled.clone(),
+        options: settings.compile.clone(),
         level,
     };
     tasks.spawn(
@@ -170,17 +179,27 @@ async fn owner_of(client: &Client, settings: &Settings, stage: &watch::Sender<St
     }
 }
 
-/// The election, which outlives all who write.
-struct Election {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+/// Who writes; it outlives all who do.
+enum Election {
+    /// The one that the replicas elect.
+    Among {
+        stop: oneshot::Sender<()>,
+        task: JoinHandle<()>,
+    },
+    /// This one.
+    Alone { _claim: watch::Sender<Option<Instant>> },
 }
 
 impl Election {
     fn start(client: Client, settings: &Settings, owner: OwnerReference) -> (Self, Leadership) {
+        let Some(lease) = settings.lease.clone() else {
+            tracing::info!("this replica writes without an election: there must be no other");
+            let (claim, leadership) = Leadership::always();
+            return (Self::Alone { _claim: claim }, leadership);
+        };
         let candidate = Candidate {
             namespace: settings.publish.namespace.clone(),
-            lease: settings.lease.clone(),
+            lease,
             identity: settings.identity.clone(),
             owner: Some(owner),
         };
@@ -190,19 +209,25 @@ impl Election {
             // a sender that is gone says the same
             let _ = stopped.await;
         }));
-        (Self { stop, task }, leadership)
+        (Self::Among { stop, task }, leadership)
     }
 
     async fn broken(&mut self) -> anyhow::Error {
-        match (&mut self.task).await {
+        let Self::Among { task, .. } = self else {
+            return pending().await;
+        };
+        match task.await {
             Ok(()) => anyhow!("the election ended"),
             Err(error) => anyhow!("the election broke down: {error}"),
         }
     }
 
     async fn end(self) {
-        drop(self.stop);
-        if !self.task.is_finished() && timeout(FAREWELL, self.task).await.is_err() {
+        let Self::Among { stop, task } = self else {
+            return;
+        };
+        drop(stop);
+        if !task.is_finished() && timeout(FAREWELL, task).await.is_err() {
             tracing::warn!("the lease is not given back within {FAREWELL:?}: others wait until it expires");
         }
     }

@@ -8,38 +8,39 @@ use futures::{
 };
 use kube::{
     Api,
-    runtime::watcher::{self, Event, watcher},
+    runtime::watcher::{Event, watcher},
 };
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::watch::{Backoff, failure};
+use super::{
+    connect::watching,
+    watch::{Course, Step, failure},
+};
 
 /// What happens to the objects with some labels. Failures are told, each once, and waited out.
 pub(super) fn follow<K>(api: Api<K>, selector: &str, what: &'static str) -> BoxStream<'static, Event<K>>
 where
     K: kube::Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let config = watcher::Config::default().labels(selector);
-    let state = (watcher(api, config).boxed(), Backoff::default(), None);
-    let events = stream::unfold(state, move |(mut events, mut backoff, mut failed)| async move {
+    let config = watching().labels(selector);
+    let state = (watcher(api, config).boxed(), Course::default(), None);
+    let events = stream::unfold(state, move |(mut events, mut course, mut failed)| async move {
         loop {
-            match events.next().await? {
-                Ok(event) => {
-                    // a list begins before it is known to work
-                    if !matches!(event, Event::Init) {
-                        backoff.reset();
-                        failed = None;
-                    }
-                    return Some((event, (events, backoff, failed)));
-                }
-                Err(error) => {
+            let step = course.next(&mut events).await?;
+            if course.is_back() && failed.take().is_some() {
+                tracing::info!("watching {what} again");
+            }
+            match step {
+                Step::Event(event) => return Some((event, (events, course, failed))),
+                Step::Silence => {}
+                Step::Failed(error) => {
                     let (_, reason) = failure(&error);
                     if failed.as_ref() != Some(&reason) {
                         tracing::warn!("cannot watch {what}: {reason}");
                         failed = Some(reason);
                     }
-                    sleep(backoff.failed()).await;
+                    sleep(course.failed()).await;
                 }
             }
         }

@@ -17,6 +17,7 @@ pub mod engine;
 mod follow;
 mod journal;
 pub mod lease;
+mod permission;
 pub mod proxies;
 pub mod publisher;
 mod records;

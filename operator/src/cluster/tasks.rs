@@ -1,6 +1,6 @@
 //! Tasks that run as long as the program does.
 
-use std::future::Future;
+use std::{borrow::Cow, future::Future};
 
 use anyhow::anyhow;
 use tokio::task::{Id, JoinSet};
@@ -9,14 +9,18 @@ use tokio::task::{Id, JoinSet};
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
     set: JoinSet<()>,
-    names: Vec<(Id, &'static str)>,
+    names: Vec<(Id, Cow<'static, str>)>,
 }
 
 impl Tasks {
     /// Starts a task, called so in errors.
-    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         let id = self.set.spawn(task).id();
-        self.names.push((id, name));
+        self.names.push((id, name.into()));
     }
 
     /// Waits until a task ends or panics, which is an error; for ever when there is none.
@@ -29,7 +33,7 @@ impl Tasks {
             Err(error) => (error.id(), format!("broke down: {error}")),
         };
         let name = self.names.iter().find(|(of, _)| *of == id);
-        anyhow!("{} {how}", name.map_or("a task", |(_, name)| name))
+        anyhow!("{} {how}", name.map_or("a task", |(_, name)| name.as_ref()))
     }
 
     /// Ends all tasks where they wait next, and waits until they have.

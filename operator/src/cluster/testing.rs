@@ -1,5 +1,8 @@
 //! An engine without a cluster, for tests: events go in, compilations come out, the clock is paused.
 
+pub(super) mod api;
+pub(super) mod log;
+
 use std::{sync::Arc, time::Duration};
 
 use kube::runtime::watcher::Event;
@@ -12,7 +15,7 @@ use weir_model::document::Config;
 
 use super::{
     Answer, Change, Fetched, Observed, Scope, Source,
-    engine::{Compiled, Engine, Outputs},
+    engine::{Compiled, Engine, Outputs, Waits},
 };
 use crate::compile::{
     Options,
@@ -35,7 +38,11 @@ impl Bench {
     }
 
     pub fn with_scope(scope: Scope) -> Self {
-        let (engine, outputs) = Engine::new(scope.clone(), Options::default());
+        Self::with(scope, Waits::default())
+    }
+
+    pub fn with(scope: Scope, waits: Waits) -> Self {
+        let (engine, outputs) = Engine::new(scope.clone(), Options::default(), waits);
         let (changes, changes_in) = mpsc::channel(super::engine::CHANGES);
         let (published, published_in) = watch::channel(None);
         tokio::spawn(engine.run(changes_in, published_in));
@@ -50,14 +57,19 @@ impl Bench {
 
     /// With these objects listed, nothing published, and the first compilation made.
     pub async fn synced(objects: &[(Kind, Value)]) -> Self {
-        let mut bench = Self::start();
+        Self::start().sync(objects).await
+    }
+
+    /// With these objects listed, nothing published, and the first compilation made.
+    pub async fn sync(mut self, objects: &[(Kind, Value)]) -> Self {
+        let bench = &mut self;
         bench.publish(Config::default());
         for source in bench.scope.sources() {
             bench.list(&source, objects).await;
         }
         bench.answer_all(objects).await;
         bench.next().await;
-        bench
+        self
     }
 
     /// Objects of a watch, as one list.

@@ -5,8 +5,8 @@ use std::{future::Future, time::Duration};
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::lease::Leadership;
 pub(super) use super::watch::Reason;
+use super::{lease::Leadership, permission::Missing};
 
 /// Who we are in `metadata.managedFields`.
 pub const FIELD_MANAGER: &str = "weir-operator";
@@ -39,6 +39,22 @@ impl WriteError {
         match self {
             Self::Request(kube::Error::Api(status)) => Some(status.code),
             _ => None,
+        }
+    }
+
+    /// Whether another attempt would end in the same way: it must not be written, or not like this.
+    pub fn is_refusal(&self) -> bool {
+        self.code()
+            .is_some_and(|code| (400..500).contains(&code) && ![401, 404, 409, 429].contains(&code))
+    }
+
+    /// Whether it must not be written by us; a namespace that is on its way out takes nothing from anybody.
+    pub fn lacks_permission(&self) -> bool {
+        match self {
+            Self::Request(kube::Error::Api(status)) => {
+                status.code == 403 && Missing::read(&status.message).is_some()
+            }
+            _ => false,
         }
     }
 

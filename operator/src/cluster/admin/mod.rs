@@ -1,9 +1,10 @@
-//! The admin port: `/livez`, `/readyz`, `/metrics` and `/log-level`.
+//! The admin port: `/livez`, `/readyz`, `/metrics`, `/graph` and `/log-level`.
 //!
-//! It shows no content of an object. The one thing that can be changed here is the log level, and only from
+//! It shows routes and services by name and rule, and nothing of Secrets. The one thing that can be changed here is the log level, and only from
 //! the pod itself, which is where `kubectl port-forward` comes from.
 
 mod collect;
+mod graph;
 mod pages;
 mod readiness;
 
@@ -19,9 +20,9 @@ use tokio::{
 };
 
 pub use self::readiness::Stage;
-use self::{collect::State, pages::Pages};
+use self::{collect::State, graph::Drawing, pages::Pages};
 use super::{engine::Compiled, watch::Health};
-use crate::{metrics::Metrics, telemetry::LogLevel};
+use crate::{compile::Options, metrics::Metrics, telemetry::LogLevel};
 
 /// Connections at a time; further ones wait.
 const MAX_CONNECTIONS: usize = 64;
@@ -41,6 +42,8 @@ pub struct Sources {
     pub health: watch::Receiver<Health>,
     /// The last compilation.
     pub compiled: watch::Receiver<Option<Arc<Compiled>>>,
+    /// How it is compiled.
+    pub options: Options,
     /// What is logged.
     pub level: LogLevel,
 }
@@ -58,11 +61,13 @@ impl Admin {
             health: sources.health.clone(),
             compiled: sources.compiled.clone(),
         }));
+        let drawing = Drawing::new(sources.compiled.clone(), sources.options.clone());
         Self {
             pages: Arc::new(Pages {
                 sources,
                 registry,
                 metrics,
+                drawing,
             }),
         }
     }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::{
     Sources, Stage,
+    graph::Drawing,
     readiness::{pending, unwell},
 };
 use crate::{metrics::Metrics, telemetry::LevelError};
@@ -28,6 +29,8 @@ const HELP: &str = "\
 /livez      whether the program works
 /readyz     whether it knows the cluster and has compiled, and what it waits for
 /metrics    for Prometheus
+/graph      who sends requests to whom, with the share that takes each way, as in the last compilation:
+            ?output=mermaid (default), dot or json; ?name=NAMESPACE/NAME for what one object reaches
 /log-level  GET shows what is logged, PUT changes it, from the pod itself:
             error, warn, info, debug, trace, or directives such as info,weir_operator=debug
 ";
@@ -38,11 +41,12 @@ pub(super) struct Pages {
     pub sources: Sources,
     pub registry: Registry,
     pub metrics: Metrics,
+    pub drawing: Drawing,
 }
 
-type Page = (StatusCode, &'static str, String);
+pub(super) type Page = (StatusCode, &'static str, String);
 
-fn text(status: StatusCode, text: impl Into<String>) -> Page {
+pub(super) fn text(status: StatusCode, text: impl Into<String>) -> Page {
     (status, TEXT, text.into())
 }
 
@@ -67,6 +71,7 @@ impl Pages {
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.readyz(),
             "/metrics" => self.metrics(),
+            "/graph" => self.drawing.draw(request.uri().query().unwrap_or_default()).await,
             "/log-level" => self.level(StatusCode::OK),
             "/" => text(StatusCode::OK, HELP),
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
@@ -122,10 +127,7 @@ impl Pages {
     }
 
     fn level(&self, status: StatusCode) -> Page {
-        match self.sources.level.show() {
-            Ok(level) => text(status, format!("{level}\n")),
-            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
-        }
+        text(status, format!("{}\n", self.sources.level.show()))
     }
 
     async fn set_level<B>(&self, request: Request<B>, peer: SocketAddr) -> Page

@@ -6,15 +6,28 @@ use tokio::time::Instant;
 
 use crate::cluster::store::Effect;
 
-/// How long nothing must have changed.
-const QUIET: Duration = Duration::from_millis(50);
+/// How long changes wait to be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// How long nothing must have changed.
+    pub quiet: Duration,
+    /// How long the first of several changes waits at most.
+    pub longest: Duration,
+}
 
-/// How long the first of several changes waits at most.
-const CEILING: Duration = Duration::from_secs(1);
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_millis(50),
+            longest: Duration::from_secs(1),
+        }
+    }
+}
 
 /// Changes that wait to be built.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Holdoff {
+    waits: Waits,
     waiting: Option<Waiting>,
 }
 
@@ -30,6 +43,11 @@ pub(super) struct Waiting {
 }
 
 impl Holdoff {
+    /// Without any change.
+    pub fn new(waits: Waits) -> Self {
+        Self { waits, waiting: None }
+    }
+
     /// A change came.
     pub fn note(&mut self, effect: Effect, now: Instant) {
         if effect == Effect::Nothing {
@@ -52,7 +70,7 @@ impl Holdoff {
         Some(if waiting.at_once {
             waiting.first
         } else {
-            (waiting.last + QUIET).min(waiting.first + CEILING)
+            (waiting.last + self.waits.quiet).min(waiting.first + self.waits.longest)
         })
     }
 

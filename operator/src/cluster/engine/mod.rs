@@ -12,8 +12,8 @@ use tokio::{
 };
 use weir_model::document::Config;
 
-pub use self::compiled::Compiled;
 use self::holdoff::{Holdoff, Waiting};
+pub use self::{compiled::Compiled, holdoff::Waits};
 use super::{
     change::Change,
     records::Records,
@@ -54,7 +54,7 @@ pub struct Engine {
 
 impl Engine {
     /// An engine that knows nothing yet, and what it will tell.
-    pub fn new(scope: Scope, options: Options) -> (Self, Outputs) {
+    pub fn new(scope: Scope, options: Options, waits: Waits) -> (Self, Outputs) {
         let options = Arc::new(options);
         let records = Records::default();
         let (compiled, compiled_out) = watch::channel(None);
@@ -62,7 +62,7 @@ impl Engine {
         let engine = Self {
             store: Store::new(scope, options.clone(), records.clone()),
             options,
-            holdoff: Holdoff::default(),
+            holdoff: Holdoff::new(waits),
             published: None,
             running: None,
             compiled,

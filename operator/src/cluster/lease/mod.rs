@@ -29,6 +29,9 @@ use super::write::{FIELD_MANAGER, Reason};
 /// For one request; two of them fit into what is left of a claim when its renewal is due.
 const LIMIT: Duration = Duration::from_secs(3);
 
+/// Longer than any process runs; tokio's clock cannot tell of much later moments.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 30);
+
 /// What a process needs to know to stand for election.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -67,6 +70,12 @@ impl Leadership {
     #[cfg(test)]
     pub(super) fn until(end: Option<Instant>) -> (watch::Sender<Option<Instant>>, Self) {
         let (sender, claim) = watch::channel(end);
+        (sender, Self { claim })
+    }
+
+    /// A process that is the only one, and leads without asking anybody, as long as the sender is kept.
+    pub(super) fn always() -> (watch::Sender<Option<Instant>>, Self) {
+        let (sender, claim) = watch::channel(Some(Instant::now() + FOR_EVER));
         (sender, Self { claim })
     }
 
@@ -246,4 +255,18 @@ impl Elector {
 
 fn no_answer() -> String {
     format!("the API server does not answer within {LIMIT:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leads_always_goes_on_to() {
+        let (_claim, mut leadership) = Leadership::always();
+        assert!(leadership.changed_from(false).await);
+        let other = timeout(Duration::from_hours(1000), leadership.changed_from(true)).await;
+        assert!(other.is_err());
+        assert!(leadership.fence(Duration::from_hours(1)).is_some());
+    }
 }

@@ -6,7 +6,7 @@ mod pod;
 mod query;
 mod schedule;
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
@@ -39,6 +39,9 @@ pub const ANNOTATION: &str = "weir.dev/config";
 /// Questions and touches at the same time.
 const PARALLEL: usize = 16;
 
+/// From one warning about failures to the next: all pods fail for one reason, and are tried again for long.
+const WARN: Duration = Duration::from_secs(30);
+
 /// Where proxies are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -67,6 +70,8 @@ pub struct Proxies {
     /// Questions that have no answer yet.
     asking: usize,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// When a failure was told.
+    warned: Option<Instant>,
 }
 
 /// What was done.
@@ -106,6 +111,7 @@ impl Proxies {
             schedule: Schedule::default(),
             asking: 0,
             under_way: FuturesUnordered::new(),
+            warned: None,
         };
         (proxies, receiver)
     }
@@ -235,11 +241,21 @@ impl Proxies {
                 // it is gone, or somebody else's task
                 Err(WriteError::NotLeading) => {}
                 Err(error) if error.code() == Some(404) => {}
-                Err(error) => tracing::warn!(
-                    pod,
-                    "cannot annotate the pod, so that it learns of changes late: {error}"
-                ),
+                Err(error) => self.cannot_touch(&pod, &error),
             },
+        }
+    }
+
+    fn cannot_touch(&mut self, pod: &str, error: &WriteError) {
+        let now = Instant::now();
+        if self.warned.is_some_and(|warned| now - warned < WARN) {
+            tracing::debug!(pod, "cannot annotate the pod: {error}");
+        } else {
+            self.warned = Some(now);
+            tracing::warn!(
+                pod,
+                "cannot annotate the pod (and maybe others), so that it learns of changes late: {error}"
+            );
         }
     }
 
@@ -301,5 +317,53 @@ async fn touch(api: Api<Pod>, leadership: Leadership, pod: String, again: bool) 
         pod,
         again,
         result: result.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::cluster::testing::{api::FakeApi, log::Logged};
+
+    #[tokio::test]
+    async fn that_pods_cannot_be_touched_is_told_once_for_all_of_them() {
+        let logged = Logged::start("info");
+        let api = FakeApi::start().await;
+        let settings = Settings {
+            namespace: "weir".to_owned(),
+            selector: "app=proxy".to_owned(),
+            admin_port: 9000,
+        };
+        let (_claim, leadership) = Leadership::always();
+        let (_state, published) = watch::channel(State::default());
+        let metrics = Metrics::register(&mut Registry::default());
+        let (mut proxies, _seen) = Proxies::new(
+            api.client.clone(),
+            settings,
+            leadership.clone(),
+            published,
+            metrics,
+        );
+        api.refuse(
+            "PATCH /api/v1/namespaces/weir/pods/",
+            403,
+            r#"pods "a" is forbidden: User "me" cannot patch resource "pods" in API group "" in the namespace "weir""#,
+        );
+        for pod in ["a", "b", "gone"] {
+            if pod == "gone" {
+                api.refuse("PATCH /api/v1/namespaces/weir/pods/", 404, "not found");
+                proxies.warned = None;
+            }
+            let done = touch(proxies.api(), leadership.clone(), pod.to_owned(), false).await;
+            proxies.done(done);
+        }
+        let told = logged.lines("cannot annotate");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains(r#"resources: ["pods"], verbs: ["patch"]"#),
+            "{told:?}"
+        );
     }
 }

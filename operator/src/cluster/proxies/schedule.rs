@@ -30,6 +30,18 @@ pub(super) struct Answer {
     pub rejection: Option<(String, Digests)>,
 }
 
+impl Answer {
+    /// Whether it serves this, and finds nothing else in its files.
+    fn is_content_with(&self, wanted: &Digests) -> bool {
+        self.digests == *wanted && self.rejection.is_none()
+    }
+
+    /// Whether this is what it refuses.
+    fn refuses(&self, wanted: &Digests) -> bool {
+        self.rejection.as_ref().is_some_and(|(_, found)| found == wanted)
+    }
+}
+
 /// Something to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Task {
@@ -83,11 +95,11 @@ impl Schedule {
         for pod in self.pods.values_mut() {
             pod.begin(now);
             // none of them can have it yet: no need to ask first
-            let agrees = pod
+            let content = pod
                 .answer
                 .as_ref()
-                .is_some_and(|answer| answer.digests == *wanted);
-            pod.touch_at = (!agrees && !wanted.is_empty()).then_some(now);
+                .is_some_and(|answer| answer.is_content_with(wanted));
+            pod.touch_at = (!content && !wanted.is_empty()).then_some(now);
         }
     }
 
@@ -135,11 +147,15 @@ impl Schedule {
         pod.asking = false;
         pod.asked = true;
         let agrees = answer.as_ref().is_some_and(|answer| answer.digests == *wanted);
-        let refuses = answer
-            .as_ref()
-            .and_then(|answer| answer.rejection.as_ref())
-            .is_some_and(|(_, found)| found == wanted);
-        let calm = agrees || wanted.is_empty();
+        // one that serves it and refuses something else has files that somebody or something has spoilt
+        let is_content = |answer: &Option<Answer>| answer.as_ref().is_some_and(|a| a.is_content_with(wanted));
+        let (was_content, content) = (is_content(&pod.answer), is_content(&answer));
+        let refuses = answer.as_ref().is_some_and(|answer| answer.refuses(wanted));
+        let calm = content || wanted.is_empty();
+        if was_content && !calm {
+            // unlike after a publication, nobody has touched it for this
+            (pod.since, pod.touches) = (now, 0);
+        }
         if calm || refuses || answer.is_none() {
             pod.touch_at = None;
         } else if pod.touch_at.is_none() {
@@ -255,6 +271,8 @@ mod tests {
         schedule: Schedule,
         start: Instant,
         now: Instant,
+        /// Of each touch, whether it was one more.
+        again: Vec<bool>,
     }
 
     impl World {
@@ -265,6 +283,7 @@ mod tests {
                 schedule: Schedule::default(),
                 start: now,
                 now,
+                again: Vec::new(),
             };
             world
                 .schedule
@@ -272,6 +291,7 @@ mod tests {
             world.schedule.publish(&digests("a"), now);
             world.run(1, |_| Some(serving("a")));
             world.start = world.now;
+            world.again.clear();
             world
         }
 
@@ -290,7 +310,7 @@ mod tests {
                 {
                     match what {
                         What::Touch { again } => {
-                            assert_eq!(again, !touched.is_empty());
+                            self.again.push(again);
                             touched.push((self.now - self.start).as_millis());
                         }
                         What::Ask => {
@@ -317,11 +337,11 @@ mod tests {
     #[test]
     fn a_pod_is_touched_at_once_and_again_until_its_proxy_agrees() {
         let mut world = World::new();
-        world.now = world.start;
         world.schedule.publish(&digests("b"), world.now);
         let late = Duration::from_millis(4200);
         let (touched, _) = world.run(60, |waited| Some(serving(if waited < late { "a" } else { "b" })));
         assert_eq!(touched, [0, 500, 1500, 3500]);
+        assert_eq!(world.again, [false, true, true, true]);
     }
 
     #[test]
@@ -351,6 +371,42 @@ mod tests {
         assert_eq!(world.schedule.refusal("p", world.now), None);
         world.run(5, |_| Some(refusing("a", "b")));
         assert_eq!(world.schedule.refusal("p", world.now), Some("broken"));
+    }
+
+    #[test]
+    fn a_proxy_whose_files_are_spoilt_is_touched_though_it_serves_what_is_published() {
+        let mut world = World::new();
+        let (spoilt, mended) = (Duration::from_secs(5), Duration::from_secs(12));
+        let (touched, _) = world.run(60, |waited| {
+            Some(if (spoilt..mended).contains(&waited) {
+                refusing("a", "spoilt")
+            } else {
+                serving("a")
+            })
+        });
+        // noticed after nine seconds, by the next question; then as soon and as often as after a publication
+        assert_eq!(touched, [9500, 10_000, 11_000]);
+        assert_eq!(world.again, [false, true, true]);
+    }
+
+    #[test]
+    fn files_that_were_spoilt_before_a_publication_are_not_taken_for_good_after_it() {
+        let mut world = World::new();
+        world.schedule.publish(&digests("b"), world.now);
+        world.run(5, |_| Some(refusing("a", "b")));
+        // back to what it still serves
+        world.schedule.publish(&digests("a"), world.now);
+        let start = world.now;
+        world.start = start;
+        let late = Duration::from_millis(700);
+        let (touched, _) = world.run(60, |waited| {
+            Some(if waited < late {
+                refusing("a", "b")
+            } else {
+                serving("a")
+            })
+        });
+        assert_eq!(touched, [0, 500]);
     }
 
     #[test]

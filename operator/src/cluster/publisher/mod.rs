@@ -174,13 +174,18 @@ impl Publisher {
         news
     }
 
+    /// The name of the config's object.
+    fn config(&self) -> String {
+        format!("{}-config", self.settings.release)
+    }
+
     /// Tells the engine what is published, if that is something else than before. An object that was
     /// deleted or cannot be read is written anew out of what is known.
     fn take_up(&mut self) {
         if !self.stored.is_complete() {
             return;
         }
-        let name = format!("{}-config", self.settings.release);
+        let name = self.config();
         let taken = Taken::of(self.stored.get(ObjectKind::ConfigMap, &name));
         if self.taken == taken {
             return;
@@ -242,6 +247,11 @@ impl Publisher {
                     kind.as_str()
                 );
                 self.reread(*kind, name).await;
+                // whoever wrote that may have published another config, which is what counts
+                let config = self.config();
+                if *name != config {
+                    self.reread(ObjectKind::ConfigMap, &config).await;
+                }
             }
             error => {
                 let text = error.to_string();
@@ -256,9 +266,7 @@ impl Publisher {
     async fn reread(&mut self, kind: ObjectKind, name: &str) {
         let read = timeout(LIMIT, self.api(kind).get_opt(name)).await;
         match read {
-            Ok(Ok(Some(object))) => {
-                self.stored.put(kind, whole(object));
-            }
+            Ok(Ok(Some(object))) => self.stored.replace(kind, whole(object)),
             Ok(Ok(None)) => self.stored.remove(kind, name),
             Ok(Err(error)) => tracing::warn!("cannot read {} {name}: {}", kind.as_str(), Reason(&error)),
             // the watch brings it
@@ -277,3 +285,6 @@ fn plain(event: Event<DynamicObject>) -> Event<Value> {
         Event::InitDone => Event::InitDone,
     }
 }
+
+#[cfg(test)]
+mod tests;

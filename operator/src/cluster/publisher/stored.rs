@@ -60,24 +60,33 @@ impl Stored {
         }
     }
 
-    /// Takes an object in as it is; whether it is news.
-    pub fn put(&mut self, kind: ObjectKind, mut object: Value) -> bool {
+    /// Takes an object in, unless it is known in this version or a later one; whether it is news.
+    pub fn put(&mut self, kind: ObjectKind, object: Value) -> bool {
+        let key = (kind, text(&object, "/metadata/name").to_owned());
+        self.see(&key);
+        let known = self.objects.get(&key);
+        let news = known.is_none_or(|known| version(known) < version(&object));
+        if news {
+            self.replace(kind, object);
+        }
+        news
+    }
+
+    /// Takes an object in as it was just read, in whatever version: they go back when the cluster's data are
+    /// restored from a backup.
+    pub fn replace(&mut self, kind: ObjectKind, mut object: Value) {
         // watches and lists leave it out
         object["kind"] = kind.as_str().into();
-        let name = text(&object, "/metadata/name").to_owned();
-        if let Some(seen) = self.listing.get_mut(&kind) {
+        let key = (kind, text(&object, "/metadata/name").to_owned());
+        self.see(&key);
+        self.objects.insert(key, object);
+    }
+
+    /// It is there, whether the list that is under way has it or not.
+    fn see(&mut self, (kind, name): &Key) {
+        if let Some(seen) = self.listing.get_mut(kind) {
             seen.insert(name.clone());
         }
-        let key = (kind, name);
-        if self
-            .objects
-            .get(&key)
-            .is_some_and(|known| version(known) >= version(&object))
-        {
-            return false;
-        }
-        self.objects.insert(key, object);
-        true
     }
 
     /// An object is gone for certain.
@@ -136,6 +145,14 @@ mod tests {
         assert!(stored.observe(KIND, Event::Apply(object("a", 10))));
         assert!(stored.observe(KIND, Event::Delete(object("a", 11))));
         assert!(names(&stored).is_empty());
+    }
+
+    #[test]
+    fn what_was_just_read_counts_in_whatever_version() {
+        let mut stored = Stored::default();
+        stored.put(KIND, object("a", 900));
+        stored.replace(KIND, object("a", 7));
+        assert!(stored.observe(KIND, Event::Apply(object("a", 8))));
     }
 
     #[test]

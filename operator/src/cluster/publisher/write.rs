@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use tokio::{task::JoinError, time::timeout};
@@ -58,14 +58,21 @@ impl Publisher {
         if let Some(too_large) = plan.too_large().next() {
             return Err(RoundError::TooLarge(too_large));
         }
+        let published = plan.published();
+        let restoring = self.state.borrow().published == published;
         for object in self.bridge(planned, plan)?.iter().chain(&plan.objects) {
-            self.store_object(object).await?;
+            if self.store_object(object).await? && restoring {
+                let PlannedObject { kind, name, .. } = object;
+                tracing::info!(
+                    "restored {} {name}, which somebody edited or deleted",
+                    kind.as_str()
+                );
+            }
             if is_config(object) {
                 self.config_is_stored(&object.name, &planned.compilation.config);
             }
         }
         self.delete_obsolete(plan).await?;
-        let published = plan.published();
         let news = self.state.send_if_modified(|state| {
             let news = state.published != published;
             state.published = published;
@@ -104,18 +111,21 @@ impl Publisher {
         Ok(objects)
     }
 
-    /// Stores an object, unless it is.
-    async fn store_object(&mut self, object: &PlannedObject) -> Result<(), RoundError> {
+    /// Stores an object, unless it is stored; whether it was not.
+    async fn store_object(&mut self, object: &PlannedObject) -> Result<bool, RoundError> {
         let PlannedObject { kind, name, .. } = object;
         let stored = self.stored.get(*kind, name);
         if stored.is_some_and(|stored| object.is_stored_as(stored)) {
-            return Ok(());
+            return Ok(false);
+        }
+        if stored.is_none() {
+            self.ensure_owner().await?;
+            self.create(object).await?;
         }
         let mut value = object.value.clone();
-        match stored {
+        if let Some(stored) = self.stored.get(*kind, name) {
             // refused if it has changed since
-            Some(stored) => guard(&mut value, stored),
-            None => self.ensure_owner().await?,
+            guard(&mut value, stored);
         }
         let apply = PatchParams::apply(FIELD_MANAGER).force();
         let answer = self.patch(object, &apply, &Patch::Apply(value)).await?;
@@ -126,6 +136,27 @@ impl Publisher {
             self.patch(object, &PatchParams::default(), &Patch::Merge(patch))
                 .await?;
         }
+        Ok(true)
+    }
+
+    /// Makes an object without content, unless there is one of its name: another leader may just have made
+    /// it, and applying would take it over whatever it holds. The content is applied, here as ever: what is
+    /// created in another way stays when it is no longer applied.
+    async fn create(&mut self, object: &PlannedObject) -> Result<(), RoundError> {
+        let mut value = object.value.clone();
+        if let Some(value) = value.as_object_mut() {
+            value.retain(|field, _| !["data", "binaryData"].contains(&field.as_str()));
+        }
+        let empty: DynamicObject =
+            serde_json::from_value(value).map_err(|error| failed(object, kube::Error::SerdeError(error)))?;
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let api = self.api(object.kind);
+        let answer = fenced(&self.leadership, api.create(&params, &empty)).await;
+        let answer = answer.map_err(|error| failed(object, error))?;
+        self.stored.put(object.kind, whole(answer));
         Ok(())
     }
 
@@ -137,11 +168,7 @@ impl Publisher {
     ) -> Result<Value, RoundError> {
         let PlannedObject { kind, name, .. } = object;
         let answer = fenced(&self.leadership, self.api(*kind).patch(name, params, patch)).await;
-        let answer: DynamicObject = answer.map_err(|error| RoundError::Object {
-            kind: *kind,
-            name: name.clone(),
-            error,
-        })?;
+        let answer: DynamicObject = answer.map_err(|error| failed(object, error))?;
         let answer = whole(answer);
         self.stored.put(*kind, answer.clone());
         Ok(answer)
@@ -203,6 +230,14 @@ impl Publisher {
             self.stored.remove(kind, &name);
         }
         Ok(())
+    }
+}
+
+fn failed(object: &PlannedObject, error: impl Into<WriteError>) -> RoundError {
+    RoundError::Object {
+        kind: object.kind,
+        name: object.name.clone(),
+        error: error.into(),
     }
 }
 

@@ -44,6 +44,9 @@ const GATHER: Duration = Duration::from_millis(20);
 /// From one warning about failures to the next.
 const WARN: Duration = Duration::from_secs(30);
 
+/// How often somebody else has changed a status when that is told.
+const DISPUTES: u32 = 3;
+
 /// Kinds that are reported on.
 const KINDS: [Kind; 3] = [Kind::IngressRoute, Kind::ServersTransport, Kind::TraefikService];
 
@@ -186,6 +189,12 @@ impl StatusWriter {
             let record = self.inputs.records.get(&id);
             let stores_status = self.stores_status(&id);
             if let Some(job) = self.queue.look(&id, record, stores_status, now, &wall) {
+                if job.disputes == DISPUTES {
+                    tracing::warn!(
+                        object = %id,
+                        "somebody else changes the status again and again: does another release report on the same objects?"
+                    );
+                }
                 self.jobs.push(Box::pin(self.writer.clone().run(job)));
             }
         }

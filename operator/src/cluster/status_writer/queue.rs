@@ -22,6 +22,14 @@ use crate::{
 /// costs one write.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A status that somebody else has changed is put right after so long, the next time after twice that, and so
+/// on: whoever it is may do the same to ours, as another release that reports on the same object.
+const DISPUTE: Duration = Duration::from_secs(1);
+const LONGEST_DISPUTE: Duration = Duration::from_mins(1);
+
+/// What is refused for good reasons is tried again so much later than what failed.
+const REFUSED: u32 = 6;
+
 /// Something to write.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
@@ -33,6 +41,8 @@ pub(super) struct Job {
     pub events: Vec<DesiredEvent>,
     /// The new status; nothing where statuses cannot be stored.
     pub status: Option<Value>,
+    /// How often somebody else has changed what was written before.
+    pub disputes: u32,
 }
 
 /// What came of a job.
@@ -44,6 +54,8 @@ pub(super) enum Outcome {
     Changed,
     /// The object does not exist any longer.
     Gone,
+    /// It must not be written, or not like this.
+    Refused,
     /// It failed.
     Failed,
 }
@@ -58,6 +70,29 @@ struct Entry {
     backoff: Backoff,
     /// Whether its status says, or did, what this process has to tell.
     reported: bool,
+    /// Whether what is desired was seen there.
+    settled: bool,
+    disputes: Disputes,
+}
+
+/// What others did to what was settled.
+#[derive(Debug, Default)]
+struct Disputes {
+    count: u32,
+    /// Until when the last one is waited out.
+    until: Option<Instant>,
+}
+
+impl Disputes {
+    /// Until when to wait before what is settled is written again, if at all.
+    fn wait(&mut self, now: Instant) -> Option<Instant> {
+        let until = *self.until.get_or_insert_with(|| {
+            let doubled = DISPUTE * 2_u32.saturating_pow(self.count.min(8));
+            self.count += 1;
+            now + doubled.min(LONGEST_DISPUTE)
+        });
+        (now < until).then_some(until)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +121,8 @@ impl Queue {
             let new = desired.remove(id);
             if entry.desired != new {
                 entry.desired = new;
+                entry.settled = false;
+                entry.disputes = Disputes::default();
                 woken.push(id.clone());
             }
         }
@@ -96,6 +133,8 @@ impl Queue {
                 patience: None,
                 backoff: Backoff::default(),
                 reported: false,
+                settled: false,
+                disputes: Disputes::default(),
             };
             self.entries.insert(id.clone(), entry);
             woken.push(id);
@@ -167,18 +206,25 @@ impl Queue {
                     let status = merge(stored, desired, wall).filter(|_| stores_status);
                     // what says all of this already was told by a process before this one
                     entry.reported |= stored.is_some() && status.is_none();
-                    let mut news = Vec::new();
-                    if status.is_some() || !stores_status {
-                        news = events(id, stored, desired);
-                        news.retain(|event| announced.note(event));
+                    let disputed = status.is_some() && entry.settled;
+                    entry.settled |= status.is_none() && stores_status;
+                    if let Some(until) = disputed.then(|| entry.disputes.wait(now)).flatten() {
+                        next = Some(State::Waiting(until));
+                    } else {
+                        let mut news = Vec::new();
+                        if status.is_some() || !stores_status {
+                            news = events(id, stored, desired);
+                            news.retain(|event| announced.note(event));
+                        }
+                        entry.disputes.until = None;
+                        job = self::job(id, record, news, status, entry.disputes.count);
                     }
-                    job = self::job(id, record, news, status);
                 }
             }
             (Some(_), None) => {}
             (None, Some(record)) if entry.reported && stores_status => {
                 let status = record.status.as_ref().and_then(withdraw);
-                job = self::job(id, record, Vec::new(), status);
+                job = self::job(id, record, Vec::new(), status, 0);
                 next = None;
             }
             // it is gone, or somebody else's
@@ -203,6 +249,7 @@ impl Queue {
         let again = matches!(entry.state, State::Writing { again: true });
         let state = match outcome {
             Outcome::Failed => State::Waiting(now + entry.backoff.failed()),
+            Outcome::Refused => State::Waiting(now + entry.backoff.failed() * REFUSED),
             Outcome::Written | Outcome::Changed | Outcome::Gone => {
                 entry.backoff.reset();
                 entry.reported |= outcome == Outcome::Written && job.status.is_some();
@@ -253,13 +300,20 @@ fn wait(
     (now < until).then_some(until)
 }
 
-fn job(id: &ObjectId, record: Arc<Record>, events: Vec<DesiredEvent>, status: Option<Value>) -> Option<Job> {
+fn job(
+    id: &ObjectId,
+    record: Arc<Record>,
+    events: Vec<DesiredEvent>,
+    status: Option<Value>,
+    disputes: u32,
+) -> Option<Job> {
     let nothing = events.is_empty() && status.is_none();
     (!nothing).then(|| Job {
         object: id.clone(),
         record,
         events,
         status,
+        disputes,
     })
 }
 

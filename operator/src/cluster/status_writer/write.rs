@@ -46,10 +46,25 @@ pub(super) struct Done {
     pub failure: Option<String>,
 }
 
+/// What came of a job's Events.
+#[derive(Default)]
+struct Told {
+    /// Those that were not created.
+    lost: Vec<DesiredEvent>,
+    /// The error, if another attempt may succeed.
+    failed: Option<WriteError>,
+    /// The permission that is missing.
+    forbidden: Option<String>,
+}
+
 impl Writer {
     /// Creates the job's Events, then writes its status.
     pub async fn run(self: Arc<Self>, job: Job) -> Done {
-        let (lost, failed) = self.create_events(&job).await;
+        let Told {
+            lost,
+            failed,
+            forbidden,
+        } = self.create_events(&job).await;
         let result = match (failed, &job.status) {
             // with the status, it would seem to be told
             (Some(error), _) => Err(error),
@@ -57,8 +72,9 @@ impl Writer {
             (None, None) => Ok(Outcome::Written),
         };
         let (outcome, failure) = match result {
-            Ok(outcome) => (outcome, None),
+            Ok(outcome) => (outcome, forbidden),
             Err(WriteError::NotLeading) => (Outcome::Failed, None),
+            Err(error) if error.is_refusal() => (Outcome::Refused, Some(error.to_string())),
             Err(error) => (Outcome::Failed, Some(error.to_string())),
         };
         Done {
@@ -69,13 +85,12 @@ impl Writer {
         }
     }
 
-    /// Those that were not created, and the error if another attempt may succeed.
-    async fn create_events(&self, job: &Job) -> (Vec<DesiredEvent>, Option<WriteError>) {
-        let (mut lost, mut failed) = (Vec::new(), None);
+    async fn create_events(&self, job: &Job) -> Told {
+        let mut told = Told::default();
         let api: Api<Event> = Api::namespaced(self.client.clone(), &job.object.name.namespace);
         for desired in &job.events {
-            if failed.is_some() {
-                lost.push(desired.clone());
+            if told.failed.is_some() {
+                told.lost.push(desired.clone());
                 continue;
             }
             let object = event(desired, &self.instance, Timestamp::now());
@@ -86,20 +101,20 @@ impl Writer {
                 Err(error) if error.is_conflict() => self.metrics.reports.event("known"),
                 Err(error) => {
                     self.metrics.reports.event(error.label());
-                    lost.push(desired.clone());
+                    told.lost.push(desired.clone());
                     // a namespace that is being deleted, or a missing permission, must not keep the status back
-                    let refused = error
-                        .code()
-                        .is_some_and(|code| (400..500).contains(&code) && code != 429);
-                    if refused {
-                        tracing::debug!(object = %job.object, "cannot create an Event: {error}");
+                    let refused = error.is_refusal() || error.code() == Some(404);
+                    if !refused {
+                        told.failed = Some(error);
+                    } else if error.lacks_permission() {
+                        told.forbidden = Some(error.to_string());
                     } else {
-                        failed = Some(error);
+                        tracing::debug!(object = %job.object, "cannot create an Event: {error}");
                     }
                 }
             }
         }
-        (lost, failed)
+        told
     }
 
     async fn write_status(&self, job: &Job) -> Result<Outcome, WriteError> {
@@ -174,3 +189,6 @@ fn params() -> PostParams {
         ..PostParams::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,21 +5,29 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    cluster::testing::{Bench, millis_since, service, slice},
+    cluster::{
+        Scope,
+        engine::Waits,
+        testing::{Bench, millis_since, service, slice},
+    },
     compile::finding::Kind,
 };
 
 /// A TraefikService over one Service, all there.
 async fn bench() -> Bench {
-    let mut first = Bench::start();
-    let wrr = first.weighted("wrr", &[("a", 1), ("b", 1)]);
-    Bench::synced(&[
+    bench_with(Waits::default()).await
+}
+
+async fn bench_with(waits: Waits) -> Bench {
+    let mut bench = Bench::with(Scope::default(), waits);
+    let wrr = bench.weighted("wrr", &[("a", 1), ("b", 1)]);
+    let objects = [
         (Kind::TraefikService, wrr),
         (Kind::Service, service("a")),
         (Kind::Service, service("b")),
         (Kind::EndpointSlice, slice("a", &["10.0.0.1"])),
-    ])
-    .await
+    ];
+    bench.sync(&objects).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,6 +40,26 @@ async fn a_change_is_compiled_after_a_quiet_moment() {
     let compiled = bench.next().await;
     assert_eq!((millis_since(start), compiled.changes), (80, 2));
     assert!(bench.is_quiet().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_moment_and_its_limit_can_be_set() {
+    let waits = Waits {
+        quiet: Duration::from_millis(300),
+        longest: Duration::from_millis(500),
+    };
+    let mut bench = bench_with(waits).await;
+    let start = Instant::now();
+    bench.apply(Kind::EndpointSlice, &slice("a", &["10.0.0.2"])).await;
+    bench.next().await;
+    assert_eq!(millis_since(start), 300);
+    let start = Instant::now();
+    for address in ["10.0.0.3", "10.0.0.4"] {
+        bench.apply(Kind::EndpointSlice, &slice("a", &[address])).await;
+        sleep(Duration::from_millis(250)).await;
+    }
+    bench.next().await;
+    assert_eq!(millis_since(start), 500);
 }
 
 #[tokio::test(start_paused = true)]

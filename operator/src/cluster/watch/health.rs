@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, error::Error, fmt};
 use kube::{core::Status, runtime::watcher};
 use tokio::sync::watch;
 
-use crate::cluster::scope::Source;
+use crate::cluster::{permission::Missing, scope::Source};
 
 /// How a watch does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +95,9 @@ fn answer(status: &Status, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     } else {
         &status.message
     };
-    match status.code {
-        403 => write!(
-            f,
-            "permission is missing ({message}); the chart's roles give it to the operator's ServiceAccount"
-        ),
-        code => write!(f, "the API server answers {code}: {message}"),
+    match Missing::read(message).filter(|_| status.code == 403) {
+        Some(missing) => write!(f, "permission is missing: {missing}"),
+        None => write!(f, "the API server answers {}: {message}", status.code),
     }
 }
 
@@ -126,10 +123,10 @@ pub(in crate::cluster) fn failure(error: &watcher::Error) -> (Option<u16>, Strin
 mod tests {
     use super::*;
 
-    fn forbidden() -> watcher::Error {
+    fn forbidden(message: &str) -> watcher::Error {
         let status = Status {
             code: 403,
-            message: "cannot list services".to_owned(),
+            message: message.to_owned(),
             ..Status::default()
         };
         watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)))
@@ -137,12 +134,15 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_called_one() {
-        let (code, reason) = failure(&forbidden());
+        let message = r#"services is forbidden: User "me" cannot list resource "services" in API group "" at the cluster scope"#;
+        let (code, reason) = failure(&forbidden(message));
         assert_eq!(code, Some(403));
         assert_eq!(
             reason,
-            "permission is missing (cannot list services); the chart's roles give it to the operator's ServiceAccount"
+            r#"permission is missing: user "me" needs verb "list" on "services" in the whole cluster; the rule for a ClusterRole: {apiGroups: [""], resources: ["services"], verbs: ["list", "watch"]}"#
         );
+        let (_, reason) = failure(&forbidden("the quota is used up"));
+        assert_eq!(reason, "the API server answers 403: the quota is used up");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub struct Kinds {
 
 impl Kinds {
     /// And the task that looks.
-    pub(super) fn new(client: Client) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    pub(in crate::cluster) fn new(client: Client) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (sender, served) = watch::channel(None);
         let recheck = Arc::new(Notify::new());
         let task = look(client, sender, recheck.clone());

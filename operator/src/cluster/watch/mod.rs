@@ -4,6 +4,7 @@
 //! metadata is watched; those that are referred to are read one by one.
 
 mod backoff;
+mod course;
 mod fetch;
 mod health;
 mod kinds;
@@ -11,13 +12,11 @@ mod resource;
 mod source;
 
 use kube::Client;
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinSet,
-};
+use tokio::sync::{mpsc, watch};
 
 pub(super) use self::{
     backoff::Backoff,
+    course::{Course, Step},
     health::{Reason, failure},
     source::whole,
 };
@@ -31,31 +30,34 @@ use super::{
     change::Change,
     scope::{Scope, Source},
     store::Wanted,
+    tasks::Tasks,
 };
 
-/// All watches; they end when this is dropped.
-#[derive(Debug)]
+/// What is known of all watches.
+#[derive(Clone, Debug)]
 pub struct Watches {
     /// Which custom resources the cluster has.
     pub kinds: Kinds,
     /// How each watch does.
     pub health: watch::Receiver<Health>,
-    _tasks: JoinSet<()>,
 }
 
 impl Watches {
-    /// Starts to watch what is in scope, and what is wanted in addition.
-    pub fn start(
+    /// Starts to watch what is in scope, and what is wanted in addition. Without one of the watches, what is
+    /// compiled would no longer be what the cluster holds, and nobody would see it: so they are tasks of the
+    /// program.
+    pub(super) fn start(
+        tasks: &mut Tasks,
         client: &Client,
         scope: &Scope,
         changes: &mpsc::Sender<Change>,
         wanted: &watch::Receiver<Wanted>,
     ) -> Self {
-        let mut tasks = JoinSet::new();
         let (kinds, discovery) = Kinds::new(client.clone());
-        tasks.spawn(discovery);
+        tasks.spawn("the search for kinds of resources", discovery);
         let (reporter, health) = Reporter::new(scope.sources());
         for source in scope.sources().into_iter().chain([Source::NODES]) {
+            let name = format!("the watch of {source}");
             let task = Task {
                 client: client.clone(),
                 changes: changes.clone(),
@@ -64,13 +66,35 @@ impl Watches {
                 reporter: reporter.clone(),
                 source,
             };
-            tasks.spawn(task.run());
+            tasks.spawn(name, task.run());
         }
-        tasks.spawn(fetch::run(client.clone(), wanted.clone(), changes.clone()));
-        Self {
-            kinds,
-            health,
-            _tasks: tasks,
-        }
+        tasks.spawn(
+            "the reader of Secrets and ConfigMaps",
+            fetch::run(client.clone(), wanted.clone(), changes.clone()),
+        );
+        Self { kinds, health }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::testing::api::FakeApi;
+
+    #[tokio::test]
+    async fn a_watch_that_ends_is_an_end_of_the_program() {
+        let api = FakeApi::start().await;
+        let mut tasks = Tasks::default();
+        let (changes, changes_in) = mpsc::channel(1);
+        let (_wanted, wanted) = watch::channel(Wanted::default());
+        let _watches = Watches::start(&mut tasks, &api.client, &Scope::default(), &changes, &wanted);
+        // nobody takes what they bring: then they have nothing to do
+        drop(changes_in);
+        let error = tasks.broken().await.to_string();
+        assert!(
+            error.starts_with("the watch of ") && error.ends_with(" ended"),
+            "{error}"
+        );
+        tasks.shutdown().await;
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     api_resource,
-    backoff::Backoff,
+    course::{Course, Step},
     health::{Reporter, failure},
     kinds::{Kinds, Served},
     resource::is_custom,
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     cluster::{
         change::{Change, Observed},
+        connect::watching,
         scope::Source,
         store::Wanted,
     },
@@ -51,29 +52,28 @@ impl Task {
     }
 
     async fn watch(&mut self) -> Result<(), Closed> {
-        let mut backoff = Backoff::default();
+        let mut course = Course::default();
         loop {
             self.until_wanted().await?;
             self.until_served().await?;
             let mut events = self.events();
-            while let Some(event) = events.next().await {
-                let error = match event {
-                    Ok(event) => {
-                        // a list begins before it is known to work
-                        if !matches!(event, Event::Init) {
-                            backoff.reset();
-                        }
-                        let complete = matches!(event, Event::InitDone);
+            while let Some(step) = course.next(&mut events).await {
+                let error = match step {
+                    Step::Event(event) => {
                         self.tell(event).await?;
-                        if complete {
-                            self.reporter.watching(&self.source);
-                        }
-                        continue;
+                        None
                     }
-                    Err(error) => error,
+                    Step::Silence => None,
+                    Step::Failed(error) => Some(error),
+                };
+                let Some(error) = error else {
+                    if course.is_back() {
+                        self.reporter.watching(&self.source);
+                    }
+                    continue;
                 };
                 let (code, reason) = failure(&error);
-                let delay = backoff.failed();
+                let delay = course.failed();
                 let custom = is_custom(self.source.kind);
                 if custom {
                     // a changed definition cuts watches off
@@ -82,7 +82,7 @@ impl Task {
                 let gone = custom && code == Some(404);
                 if gone {
                     self.tell_empty().await?;
-                } else if code != Some(410) || backoff.failures() > 1 {
+                } else if code != Some(410) || course.failures() > 1 {
                     self.reporter.failing(&self.source, &reason);
                 }
                 if code == Some(403) && self.source == Source::NODES {
@@ -91,7 +91,7 @@ impl Task {
                 }
                 sleep(delay).await;
                 // 410: it was cut off for too long to go on where it was
-                if gone || code == Some(410) || backoff.failures() % START_OVER == 0 {
+                if gone || code == Some(410) || course.failures() % START_OVER == 0 {
                     break;
                 }
             }
@@ -139,13 +139,13 @@ impl Task {
         let kind = self.source.kind;
         if matches!(kind, Kind::Secret | Kind::ConfigMap) {
             let api: Api<PartialObjectMeta<DynamicObject>> = self.api();
-            observed(watcher(api, watcher::Config::default()), move |object| {
+            observed(watcher(api, watching()), move |object| {
                 Observed::read(kind, &json!({ "metadata": trimmed(object.metadata) }))
             })
             .boxed()
         } else {
             let api: Api<DynamicObject> = self.api();
-            observed(watcher(api, watcher::Config::default()), move |object| {
+            observed(watcher(api, watching()), move |object| {
                 Observed::read(kind, &whole(object))
             })
             .boxed()

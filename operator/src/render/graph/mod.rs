@@ -4,9 +4,33 @@ pub mod dot;
 pub mod json;
 pub mod mermaid;
 
+use std::io;
+
+use clap::ValueEnum;
 use weir_model::document::Mode;
 
 use crate::compile::view::{Amount, Edge, Effective, Node, NodeKind, Problem, Role, State, View};
+
+/// The language of a drawing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A Mermaid flowchart.
+    #[default]
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// For programs: all numbers.
+    Json,
+}
+
+/// Draws in one of the languages.
+pub fn write(out: &mut dyn io::Write, view: &View, format: Format) -> io::Result<()> {
+    match format {
+        Format::Mermaid => mermaid::write(out, view),
+        Format::Dot => dot::write(out, view),
+        Format::Json => json::write(out, view),
+    }
+}
 
 /// Characters of a rule that are shown.
 const RULE_SHOWN: usize = 120;

@@ -186,6 +186,60 @@ fn failures_are_tried_again_ever_more_rarely_whatever_happens_meanwhile() {
 }
 
 #[test]
+fn what_is_refused_is_tried_again_more_rarely_than_what_fails() {
+    let mut world = World::new();
+    world.edit(1);
+    world.desire(&compiled(1, &["ts:a"]), &progress(0, &[0]));
+    let start = world.now;
+    let mut tries = Vec::new();
+    while tries.len() < 9 {
+        world.now = world.queue.due().unwrap();
+        let job = world.look().unwrap();
+        tries.push((world.now - start).as_millis());
+        world.queue.done(&job, Outcome::Refused, world.now);
+    }
+    assert_eq!(tries[..4], [0, 1200, 3600, 8400]);
+    assert_eq!(tries[8] - tries[7], 30_000);
+}
+
+#[test]
+fn a_status_that_somebody_else_changes_is_put_right_ever_more_rarely() {
+    let mut world = World::new();
+    world.edit(1);
+    let made = compiled(1, &["s1"]);
+    world.desire(&made, &progress(1, &[1]));
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.writes, 1);
+    let start = world.now;
+    let mut written = Vec::new();
+    let mut disputes = Vec::new();
+    while world.now < start + Duration::from_mins(10) {
+        // as another release does, at once
+        let record = Arc::make_mut(world.stored.get_mut(&traefik_service("a")).unwrap());
+        record.status.as_mut().unwrap()["leaves"] = json!(99);
+        world.queue.touch(&traefik_service("a"), world.now);
+        world.look();
+        world.now = world.queue.due().unwrap();
+        let job = world.look().unwrap();
+        written.push((world.now - start).as_secs());
+        disputes.push(job.disputes);
+        let record = Arc::make_mut(world.stored.get_mut(&traefik_service("a")).unwrap());
+        record.status.clone_from(&job.status);
+        world.queue.done(&job, Outcome::Written, world.now);
+        world.queue.touch(&traefik_service("a"), world.now);
+        assert!(world.look().is_none());
+    }
+    assert_eq!(written[..8], [1, 3, 7, 15, 31, 63, 123, 183]);
+    assert_eq!(disputes[..3], [1, 2, 3]);
+    // what is new is written at once nevertheless
+    world.edit(2);
+    world.desire(&compiled(2, &["ts:a"]), &progress(1, &[1]));
+    let now = world.now;
+    let job = world.look().unwrap();
+    assert_eq!((world.now, job.disputes), (now, 0));
+}
+
+#[test]
 fn what_changes_while_it_is_written_is_looked_at_afterwards() {
     let mut world = World::new();
     world.edit(1);

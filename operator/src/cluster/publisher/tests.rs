@@ -1,0 +1,188 @@
+//! Rounds of publishing, over an API server that keeps objects.
+
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    cluster::testing::{api::FakeApi, log::Logged},
+    status::testing::{made, service, weighted},
+};
+
+const CONFIG: &str = "/api/v1/namespaces/edge/configmaps/weir-config";
+const ENDPOINTS: &str = "/api/v1/namespaces/edge/configmaps/weir-endpoints";
+
+/// A leader whose watches have listed what is stored, and tell nothing else by themselves.
+struct Bench {
+    api: FakeApi,
+    publisher: Publisher,
+    outputs: Outputs,
+    compiled: watch::Sender<Option<Arc<Compiled>>>,
+    _claim: watch::Sender<Option<Instant>>,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let api = FakeApi::start().await;
+        let (claim, leadership) = Leadership::until(Some(Instant::now() + Duration::from_hours(1)));
+        let (compiled, compiled_in) = watch::channel(None);
+        let (publisher, outputs) = Publisher::new(
+            api.client.clone(),
+            Settings::new("edge", "weir"),
+            leadership,
+            compiled_in,
+            Metrics::register(&mut Registry::default()),
+        );
+        let mut bench = Self {
+            api,
+            publisher,
+            outputs,
+            compiled,
+            _claim: claim,
+        };
+        for kind in [ObjectKind::ConfigMap, ObjectKind::Secret] {
+            bench.publisher.observe(kind, Event::Init);
+            bench.publisher.observe(kind, Event::InitDone);
+        }
+        bench
+    }
+
+    /// A TraefikService of this generation is compiled upon what is published.
+    fn compile(&self, generation: i64) {
+        let previous = self.outputs.previous.borrow().clone().unwrap();
+        let objects = [service("s1"), weighted("a", generation, &["s1"])];
+        let made = made(&objects, &previous);
+        self.compiled.send_replace(Some(Arc::new(Compiled {
+            compilation: made.compilation,
+            snapshot: Arc::new(made.snapshot),
+            previous,
+            changes: 1,
+            changed_at: Instant::now(),
+            duration: Duration::ZERO,
+        })));
+    }
+
+    /// A round that leaves nothing to do.
+    async fn publish(&mut self) {
+        assert_eq!(self.publisher.round().await, None);
+    }
+
+    fn revision(&self) -> u64 {
+        self.outputs.state.borrow().published.revision
+    }
+
+    /// The watch tells of an object as it is stored now.
+    fn tell(&mut self, path: &str) -> bool {
+        let object = self.api.state().get(path).cloned().unwrap();
+        self.publisher
+            .observe(ObjectKind::ConfigMap, Event::Apply(object))
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_already_is_not_written_again() {
+    let mut bench = Bench::start().await;
+    bench.compile(1);
+    bench.publish().await;
+    assert_eq!(bench.revision(), 1);
+    assert!(!bench.api.writes().is_empty());
+    // our own writes come back
+    assert!(!bench.tell(CONFIG) && !bench.tell(ENDPOINTS));
+    bench.publish().await;
+    assert_eq!(bench.api.writes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_somebody_edits_is_restored_and_that_is_told() {
+    let logged = Logged::start("info");
+    let mut bench = Bench::start().await;
+    bench.compile(1);
+    bench.publish().await;
+    bench.api.writes();
+    assert_eq!(logged.lines("restored"), [""; 0]);
+
+    let mut edited = bench.api.state().get(ENDPOINTS).cloned().unwrap();
+    edited["data"] = json!({ "endpoints.json": "{}", "more": "" });
+    bench.api.state().put(ENDPOINTS, edited);
+    assert!(bench.tell(ENDPOINTS));
+    bench.publish().await;
+    let restored = bench.api.state().get(ENDPOINTS).cloned().unwrap();
+    let keys: Vec<&String> = restored["data"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["endpoints.json"]);
+    assert_ne!(restored["data"]["endpoints.json"], "{}");
+    let told = logged.lines("restored");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("ConfigMap weir-endpoints"), "{told:?}");
+
+    // a change is none
+    bench.compile(2);
+    bench.publish().await;
+    assert_eq!((bench.revision(), logged.lines("restored").len()), (2, 1));
+}
+
+#[tokio::test]
+async fn an_object_that_another_leader_just_made_is_not_taken_over_but_built_upon() {
+    let mut other = Bench::start().await;
+    other.compile(1);
+    other.publish().await;
+    other.compile(2);
+    other.publish().await;
+    let theirs = other.api.state().get(CONFIG).cloned().unwrap();
+
+    let mut bench = Bench::start().await;
+    bench.compile(1);
+    let made = theirs.clone();
+    // while the endpoints are stored, before which no config is
+    bench.api.before(&format!("PATCH {ENDPOINTS}"), move |state| {
+        state.put(CONFIG, made);
+    });
+    assert!(bench.publisher.round().await.is_some(), "it tries again");
+    let data = |bench: &Bench| bench.api.state().get(CONFIG).cloned().unwrap()["data"].clone();
+    assert_eq!(data(&bench), theirs["data"]);
+    assert_eq!(bench.outputs.previous.borrow().as_ref().unwrap().revision, 2);
+
+    bench.compile(3);
+    bench.publish().await;
+    assert_eq!(bench.revision(), 3);
+    assert_ne!(data(&bench), theirs["data"]);
+}
+
+#[tokio::test]
+async fn after_a_conflict_over_endpoints_the_config_is_read_again_too() {
+    let mut bench = Bench::start().await;
+    bench.compile(1);
+    bench.publish().await;
+    let mut theirs = bench.api.state().get(CONFIG).cloned().unwrap();
+    theirs["data"]["config.json"] = {
+        let mut other = Bench::start().await;
+        other.compile(7);
+        other.publish().await;
+        let text = other.api.state().get(CONFIG).cloned().unwrap();
+        text["data"]["config.json"].clone()
+    };
+    let mut endpoints = bench.api.state().get(ENDPOINTS).cloned().unwrap();
+    endpoints["data"]["endpoints.json"] = "{}".into();
+    bench.api.state().put(ENDPOINTS, endpoints.clone());
+    bench.tell(ENDPOINTS);
+    // both are written once more, and the watch has not told
+    bench.api.state().put(ENDPOINTS, endpoints);
+    bench.api.state().put(CONFIG, theirs.clone());
+    assert!(bench.publisher.round().await.is_some());
+    let previous = bench.outputs.previous.borrow().clone().unwrap();
+    let node = previous.nodes.values().find(|node| node.source.name == "a");
+    assert_eq!(node.unwrap().source.generation, 7);
+}
+
+#[tokio::test]
+async fn an_object_is_created_without_content_and_then_applied() {
+    let mut bench = Bench::start().await;
+    bench.compile(1);
+    bench.publish().await;
+    let of_config = |request: &String| request.contains("configmaps");
+    let writes: Vec<String> = bench.api.writes().into_iter().filter(of_config).collect();
+    let create = "POST /api/v1/namespaces/edge/configmaps".to_owned();
+    let apply = |path| format!("PATCH {path}");
+    assert_eq!(writes, [create.clone(), apply(ENDPOINTS), create, apply(CONFIG)]);
+}
