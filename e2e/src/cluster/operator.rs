@@ -2,8 +2,9 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -35,14 +36,20 @@ pub struct OperatorProcess {
 }
 
 impl OperatorProcess {
-    /// Starts one, and does not wait for anything.
-    pub fn start(cluster: &Cluster, binaries: &Binaries, set: &OperatorSet, name: &str) -> Result<Self> {
+    /// Starts one as the kubeconfig's user, and does not wait for anything.
+    pub fn start(
+        cluster: &Cluster,
+        binaries: &Binaries,
+        set: &OperatorSet,
+        name: &str,
+        kubeconfig: &Path,
+    ) -> Result<Self> {
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::reserve()?));
         let mut command = Command::new(&binaries.operator);
         command
             .args(["run", "--identity", name, "--own-namespace", &set.own_namespace])
             .arg("--kubeconfig")
-            .arg(cluster.kubeconfig())
+            .arg(kubeconfig)
             .arg(format!("--admin={admin}"));
         for namespace in &set.namespaces {
             command.args(["--namespace", namespace]);
@@ -71,6 +78,25 @@ impl OperatorProcess {
             Ok(())
         })
         .await
+    }
+
+    /// Waits until it is the one that writes, and returns how long that took.
+    pub async fn await_leading(&mut self, limit: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        let what = format!("operator {} leads", self.name);
+        eventually(&what, limit, async || {
+            self.process.ensure_running()?;
+            ensure!(self.leads().await?, "its log:\n{}", self.process.log());
+            Ok(())
+        })
+        .await?;
+        Ok(start.elapsed())
+    }
+
+    /// A page of the admin port, whatever its status is.
+    pub async fn page(&self, path: &str) -> Result<(StatusCode, String)> {
+        let (status, body) = http::get(self.admin, path).await?;
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
     /// The value of a metric, written as in the exposition: `weir_x_total{a="b"}`. None as long as it is not exposed.

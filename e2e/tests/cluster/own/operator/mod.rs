@@ -1,4 +1,5 @@
 //! `weir-operator run` with real proxies.
 
+mod idle;
 mod mistakes;
 mod scene;

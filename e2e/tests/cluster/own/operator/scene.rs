@@ -11,6 +11,7 @@ use weir_e2e::{
         proxy_pod::ProxyPod,
         release::{Release, example_load},
         resource::{CONFIG_MAP, EVENT, INGRESS_ROUTE, SECRET, TRAEFIK_SERVICE},
+        user::User,
         wait::eventually,
     },
     load::{Answers, Load},
@@ -19,11 +20,16 @@ use weir_e2e::{
 /// Requests of one connection come this long after each other, so that there is time to work for others.
 const PAUSE: Duration = Duration::from_millis(4);
 
+/// The examples' TraefikServices.
+pub const SERVICES: [&str; 4] = ["wrr1", "wrr2", "mirror1", "svc3"];
+
 /// Everything that serves `examples/`.
 #[derive(Debug)]
 pub struct Scene<'a> {
     /// How more is started.
     pub release: Release<'a>,
+    /// The user of the first operator.
+    pub user: User<'a>,
     /// The operator that leads.
     pub operator: OperatorProcess,
     /// One proxy.
@@ -49,13 +55,15 @@ impl<'a> Scene<'a> {
             App::start(namespace, "svc3").await?,
         ];
         let mut release = Release::new(namespace)?;
-        let operator = release.operator("first").await?;
+        let user = User::administrator(namespace, "first").await?;
+        let operator = release.operator_of(&user).await?;
         let proxy = release.proxy().await?;
-        for name in ["wrr1", "wrr2", "mirror1", "svc3"] {
+        for name in SERVICES {
             release.await_programmed(name).await?;
         }
         Ok(Self {
             release,
+            user,
             operator,
             proxy,
             apps,
