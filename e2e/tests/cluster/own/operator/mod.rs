@@ -1,5 +1,8 @@
 //! `weir-operator run` with real proxies.
 
 mod idle;
+mod leaders;
 mod mistakes;
+mod restarts;
+mod rights;
 mod scene;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 use weir_e2e::{
     cluster::{
         app::App,
@@ -90,6 +91,32 @@ impl<'a> Scene<'a> {
         .await
     }
 
+    /// Makes `wrr1` give `svc1` this weight, beside one for each of the others.
+    pub async fn set_weight(&self, weight: u64) -> Result<()> {
+        let edit = |text: String| text.replacen("weight: 1", &format!("weight: {weight}"), 1);
+        self.release
+            .namespace
+            .apply_example("weighted.yaml", edit)
+            .await
+            .map(drop)
+    }
+
+    /// Waits until `wrr1` is served as it is, and said to be.
+    pub async fn await_ready(&self, limit: Duration) -> Result<()> {
+        let namespace = self.release.namespace;
+        let ready = namespace.await_condition(TRAEFIK_SERVICE, "wrr1", "Ready", "True", limit);
+        ready.await?;
+        self.await_loaded(limit).await
+    }
+
+    /// All Events, in words that say what they are about but not when it was.
+    pub async fn events(&self) -> Result<Vec<String>> {
+        let events = self.release.namespace.list(EVENT).await?;
+        let mut told: Vec<String> = events.iter().map(told).collect();
+        told.sort();
+        Ok(told)
+    }
+
     /// Waits until the operator leads.
     pub async fn await_leader(&self, limit: Duration) -> Result<()> {
         eventually("the operator leads", limit, async || {
@@ -117,6 +144,26 @@ impl<'a> Scene<'a> {
         }
         Ok(versions)
     }
+}
+
+/// `wrr1: BackendNotFound: Service apps/svc9 does not exist`
+fn told(event: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (object, reason, note) = (&event["regarding"]["name"], &event["reason"], &event["note"]);
+    format!("{}: {}: {}", text(object), text(reason), text(note))
+}
+
+/// Nothing is told twice.
+pub fn no_doubles(events: &[String]) {
+    let doubles: Vec<_> = events.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(doubles.is_empty(), "{doubles:#?} among {events:#?}");
+}
+
+/// The shares of svc1, svc2 and svc3 after [`Scene::set_weight`]; 1200 must be a multiple of twice the sum of all weights.
+pub const fn shares_of(weight: u64) -> [u64; 3] {
+    // svc1 answers what the mirror gets, too
+    let part = 1200 / (weight + 2);
+    [part * (weight + 1), part / 2, part / 2]
 }
 
 /// How many of 1200 requests svc1, svc2 and svc3 answer.
