@@ -7,8 +7,10 @@ use std::{
 
 use clap::ValueEnum;
 use thiserror::Error;
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
+    EnvFilter, Layer as _, Registry, filter::filter_fn, fmt, layer::SubscriberExt as _, reload,
+    util::SubscriberInitExt as _,
 };
 
 /// How log lines look.
@@ -86,15 +88,55 @@ pub fn init(filter: EnvFilter, format: LogFormat) -> anyhow::Result<LogLevel> {
     };
     tracing_subscriber::registry()
         .with(filter)
-        .with(lines)
+        .with(lines.with_filter(filter_fn(is_news)))
         .try_init()?;
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(LogLevel(handle))
 }
 
+/// Whether nobody else tells it. The client warns of each request that fails, before whoever has sent it gets to know
+/// that and tells it once, in plain words: in an outage this would be most of the log.
+fn is_news(line: &Metadata<'_>) -> bool {
+    let requests = [
+        "kube_client::client",
+        "kube_client::client::builder",
+        "kube_runtime::watcher",
+    ];
+    !(requests.contains(&line.target()) && *line.level() <= Level::WARN)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
+
+    /// Counts what gets through.
+    struct Counter(Arc<AtomicUsize>);
+
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Counter {
+        fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn failed_requests_are_not_told_by_the_client() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = Counter(count.clone()).with_filter(filter_fn(is_news));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(counter), || {
+            tracing::error!(target: "kube_client::client::builder", "failed with error client error (Connect)");
+            tracing::warn!(target: "kube_runtime::watcher", "watch list error with 403");
+            assert_eq!(count.load(Ordering::Relaxed), 0);
+            tracing::debug!(target: "kube_client::client::builder", "requesting");
+            tracing::warn!(target: "kube_client::client::tls", "failed to reload CA bundle");
+            tracing::warn!("the API server cannot be reached");
+            assert_eq!(count.load(Ordering::Relaxed), 3);
+        });
+    }
 
     fn level(directives: &str) -> (reload::Layer<EnvFilter, Registry>, LogLevel) {
         let (layer, handle) = reload::Layer::new(filter(directives).unwrap());

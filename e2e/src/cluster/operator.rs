@@ -104,9 +104,13 @@ impl OperatorProcess {
         let (status, body) = http::get(self.admin, "/metrics").await?;
         ensure!(status == StatusCode::OK, "/metrics: {status}");
         let body = String::from_utf8_lossy(&body);
-        let line = body
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let value = |line: &str| {
+            let rest = line.strip_prefix(series)?;
+            // some are written with an empty list of labels
+            let rest = rest.strip_prefix("{}").unwrap_or(rest);
+            Some(rest.strip_prefix(' ')?.to_owned())
+        };
+        let line = body.lines().find_map(value);
         line.map(|value| value.parse().with_context(|| format!("{series} {value}")))
             .transpose()
     }

@@ -29,13 +29,16 @@ where
                     // a list begins before it is known to work
                     if !matches!(event, Event::Init) {
                         backoff.reset();
-                        failed = None;
+                        if failed.take().is_some() {
+                            tracing::info!("watching {what} again");
+                        }
                     }
                     return Some((event, (events, backoff, failed)));
                 }
                 Err(error) => {
-                    let (_, reason) = failure(&error);
-                    if failed.as_ref() != Some(&reason) {
+                    let (code, reason) = failure(&error);
+                    // 410: it was cut off for too long to go on where it was, and lists anew
+                    if code != Some(410) && failed.as_ref() != Some(&reason) {
                         tracing::warn!("cannot watch {what}: {reason}");
                         failed = Some(reason);
                     }

@@ -3,6 +3,7 @@
 mod idle;
 mod leaders;
 mod mistakes;
+mod outages;
 mod restarts;
 mod rights;
 mod scene;

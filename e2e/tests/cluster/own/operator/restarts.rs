@@ -14,7 +14,7 @@ use weir_e2e::cluster::{
 
 use super::{
     rights::{FOLLOW, LEAD, OWN, READ, STORE, TELL, TOUCH},
-    scene::{Scene, all_good, no_doubles, shares, shares_of},
+    scene::{Scene, all_good, needless, no_doubles, shares, shares_of},
 };
 
 /// For what has no limit of its own.
@@ -75,22 +75,8 @@ async fn a_killed_operator_is_not_missed_and_its_successor_goes_on() {
     all_good(&answers);
     assert_eq!(shares(&mut load).await, shares_of(10));
     no_doubles(&scene.events().await.unwrap());
-    let mut writes = audit.of(&third.name, &mark).await.unwrap();
-    writes.retain(|write| write.resource != "leases");
-    for write in &writes {
-        let needed = match write.resource.as_str() {
-            "configmaps" => write.name == "weir-config",
-            "traefikservices/status" => write.name == "wrr1",
-            "pods" | "events" => true,
-            _ => false,
-        };
-        assert!(needed && write.succeeded(), "{write} among {writes:#?}");
-    }
-    assert_eq!(
-        writes.iter().filter(|write| write.resource == "events").count(),
-        1,
-        "{writes:#?}"
-    );
+    let writes = audit.of(&third.name, &mark).await.unwrap();
+    assert_eq!(needless(&writes), Vec::<&Write>::new(), "{writes:#?}");
 }
 
 /// Starts an operator in place of the one that was killed.

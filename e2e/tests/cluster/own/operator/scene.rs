@@ -7,6 +7,7 @@ use serde_json::Value;
 use weir_e2e::{
     cluster::{
         app::App,
+        audit::Write,
         namespace::Namespace,
         operator::OperatorProcess,
         proxy_pod::ProxyPod,
@@ -151,6 +152,17 @@ fn told(event: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (object, reason, note) = (&event["regarding"]["name"], &event["reason"], &event["note"]);
     format!("{}: {}: {}", text(object), text(reason), text(note))
+}
+
+/// What was written and is neither a renewal of the Lease nor what one edit of `wrr1` needs.
+pub fn needless(writes: &[Write]) -> Vec<&Write> {
+    let of = |resource: &'static str| writes.iter().filter(move |write| write.resource == resource);
+    let mut needed: Vec<&Write> = of("leases").chain(of("pods")).collect();
+    let published = of("configmaps").find(|write| write.name == "weir-config");
+    let reported = of("traefikservices/status").find(|write| write.name == "wrr1");
+    needed.extend(published.into_iter().chain(reported).chain(of("events").next()));
+    let all = writes.iter();
+    all.filter(|write| !needed.contains(write)).collect()
 }
 
 /// Nothing is told twice.
