@@ -42,36 +42,59 @@ pub(super) struct Done {
     pub outcome: Outcome,
     /// Events that were not created.
     pub lost: Vec<DesiredEvent>,
-    /// Why it failed.
+    /// Why it, or a part of it, failed.
     pub failure: Option<String>,
+}
+
+/// What came of a job's Events.
+#[derive(Default)]
+struct Events {
+    /// Those that were not created.
+    lost: Vec<DesiredEvent>,
+    /// Why one of them must not be.
+    refusal: Option<WriteError>,
+    /// Why another attempt may succeed.
+    failed: Option<WriteError>,
 }
 
 impl Writer {
     /// Creates the job's Events, then writes its status.
     pub async fn run(self: Arc<Self>, job: Job) -> Done {
-        let (lost, failed) = self.create_events(&job).await;
+        let Events {
+            lost,
+            refusal,
+            failed,
+        } = self.create_events(&job).await;
         let result = match (failed, &job.status) {
             // with the status, it would seem to be told
             (Some(error), _) => Err(error),
             (None, Some(_)) => self.write_status(&job).await,
             (None, None) => Ok(Outcome::Written),
         };
-        let (outcome, failure) = match result {
-            Ok(outcome) => (outcome, None),
-            Err(WriteError::NotLeading) => (Outcome::Failed, None),
-            Err(error) => (Outcome::Failed, Some(error.to_string())),
+        let mut failures = Vec::from_iter(refusal.map(|error| format!("an Event is not created: {error}")));
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                if !matches!(error, WriteError::NotLeading) {
+                    failures.push(error.to_string());
+                }
+                Outcome::Failed
+            }
         };
         Done {
             job,
             outcome,
             lost,
-            failure,
+            failure: (!failures.is_empty()).then(|| failures.join("; ")),
         }
     }
 
-    /// Those that were not created, and the error if another attempt may succeed.
-    async fn create_events(&self, job: &Job) -> (Vec<DesiredEvent>, Option<WriteError>) {
-        let (mut lost, mut failed) = (Vec::new(), None);
+    async fn create_events(&self, job: &Job) -> Events {
+        let Events {
+            mut lost,
+            mut refusal,
+            mut failed,
+        } = Events::default();
         let api: Api<Event> = Api::namespaced(self.client.clone(), &job.object.name.namespace);
         for desired in &job.events {
             if failed.is_some() {
@@ -92,14 +115,18 @@ impl Writer {
                         .code()
                         .is_some_and(|code| (400..500).contains(&code) && code != 429);
                     if refused {
-                        tracing::debug!(object = %job.object, "cannot create an Event: {error}");
+                        refusal = Some(error);
                     } else {
                         failed = Some(error);
                     }
                 }
             }
         }
-        (lost, failed)
+        Events {
+            lost,
+            refusal,
+            failed,
+        }
     }
 
     async fn write_status(&self, job: &Job) -> Result<Outcome, WriteError> {

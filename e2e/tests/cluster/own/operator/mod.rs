@@ -4,6 +4,7 @@ mod idle;
 mod leaders;
 mod mistakes;
 mod outages;
+mod permissions;
 mod restarts;
 mod rights;
 mod scene;

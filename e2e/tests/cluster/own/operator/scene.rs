@@ -43,19 +43,7 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Starts everything, and waits until the examples are served.
     pub async fn start(namespace: &'a Namespace<'a>) -> Result<Self> {
-        for file in [
-            "services.yaml",
-            "weighted.yaml",
-            "mirroring.yaml",
-            "ingressroute.yaml",
-        ] {
-            namespace.apply_example(file, |text| text).await?;
-        }
-        let apps = [
-            App::start(namespace, "svc1").await?,
-            App::start(namespace, "svc2").await?,
-            App::start(namespace, "svc3").await?,
-        ];
+        let apps = apply_examples(namespace).await?;
         let mut release = Release::new(namespace)?;
         let user = User::administrator(namespace, "first").await?;
         let operator = release.operator_of(&user).await?;
@@ -145,6 +133,23 @@ impl<'a> Scene<'a> {
         }
         Ok(versions)
     }
+}
+
+/// Applies the examples, and starts what answers.
+pub async fn apply_examples(namespace: &Namespace<'_>) -> Result<[App; 3]> {
+    for file in [
+        "services.yaml",
+        "weighted.yaml",
+        "mirroring.yaml",
+        "ingressroute.yaml",
+    ] {
+        namespace.apply_example(file, |text| text).await?;
+    }
+    Ok([
+        App::start(namespace, "svc1").await?,
+        App::start(namespace, "svc2").await?,
+        App::start(namespace, "svc3").await?,
+    ])
 }
 
 /// `wrr1: BackendNotFound: Service apps/svc9 does not exist`
