@@ -1,6 +1,7 @@
 //! `weir-operator run` with real proxies.
 
 mod idle;
+mod late;
 mod leaders;
 mod mistakes;
 mod outages;

@@ -153,7 +153,7 @@ pub async fn apply_examples(namespace: &Namespace<'_>) -> Result<[App; 3]> {
 }
 
 /// `wrr1: BackendNotFound: Service apps/svc9 does not exist`
-fn told(event: &Value) -> String {
+pub fn told(event: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (object, reason, note) = (&event["regarding"]["name"], &event["reason"], &event["note"]);
     format!("{}: {}: {}", text(object), text(reason), text(note))
