@@ -15,7 +15,7 @@ TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"targ
 BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet e2e doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet e2e bench-operator doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,8 @@ build: ## build the binaries: weir-operator, weir-proxy, weir-demo
 	$(CARGO) build $(CARGO_FLAGS) --profile $(PROFILE) --workspace --bins
 
 test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks of dependencies and generated files
+	@if command -v go >/dev/null; then $(MAKE) e2e; \
+	else echo "left out: make e2e, which needs Go 1.26 to build the Kubernetes components"; fi
 	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features
 
@@ -85,6 +87,12 @@ e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses 
 	@e2e/tools/build $(E2E_TOOLS) >/dev/null
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster -- --ignored $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
+
+# As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.
+bench-operator: ## measure the operator with 2,000 TraefikServices on a real API server
+	@e2e/tools/build etcd kube-apiserver kube-controller-manager kubectl >/dev/null
+	@$(MAKE) --no-print-directory build PROFILE=$(if $(filter file,$(origin PROFILE)),release,$(PROFILE))
+	@$(TARGET)/$(if $(filter file,$(origin PROFILE)),release,$(PROFILE))/weir-bench-operator
 
 doc: ## build the API documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --workspace --all-features --no-deps

@@ -41,6 +41,11 @@ impl Process {
         })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has said so far, in earlier runs, too.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -8,4 +8,5 @@ mod outages;
 mod permissions;
 mod restarts;
 mod rights;
+mod readme;
 mod scene;

@@ -1,0 +1,124 @@
+//! What the README shows of a cluster: its commands are run, and say what it says.
+
+use std::path::Path;
+
+use weir_e2e::cluster::{Cluster, app::App, kubectl::Kubectl, release::Release};
+
+/// A command of the README, and what is shown of its output.
+#[derive(Debug)]
+struct Shown {
+    command: Vec<String>,
+    output: Vec<String>,
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes: make e2e"]
+async fn kubectl_says_what_the_readme_says() {
+    let cluster = Cluster::shared().await.unwrap();
+    let apps = cluster.namespace_called("apps").await.unwrap();
+    let own = cluster.namespace().await.unwrap();
+    let mut running = Vec::new();
+    for name in ["svc1", "svc2", "svc3"] {
+        running.push(App::start(&apps, name).await.unwrap());
+    }
+    let mut release = Release::new(&own).unwrap();
+    release.operators.namespaces = vec![apps.name.clone()];
+    let _operator = release.operator("operator").await.unwrap();
+    let _proxy = release.proxy().await.unwrap();
+
+    let page = std::fs::read_to_string(Kubectl::file("README.md")).unwrap();
+    let shown = commands(&page);
+    assert!(shown.len() > 5, "{shown:?}");
+    for Shown { command, output } in &shown {
+        let arguments: Vec<_> = command.iter().map(|word| argument(word)).collect();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let said = cluster.kubectl().run(&arguments).await.unwrap();
+        if let Err(line) = compare(output, &said) {
+            panic!("{command:?} does not say {line:?}, but\n{said}");
+        }
+    }
+}
+
+/// Paths in the README start where it is.
+fn argument(word: &str) -> String {
+    let path = Kubectl::file(word);
+    if Path::new(&path).exists() {
+        path
+    } else {
+        word.to_owned()
+    }
+}
+
+/// In the blocks with the language `console`, lines that start with `$ kubectl` and those that follow.
+fn commands(page: &str) -> Vec<Shown> {
+    let blocks = page.split("```console\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
+    let mut shown: Vec<Shown> = Vec::new();
+    for line in lines {
+        if let Some(command) = line.strip_prefix("$ kubectl ") {
+            shown.push(Shown {
+                command: command.split(' ').map(str::to_owned).collect(),
+                output: Vec::new(),
+            });
+        } else if let Some(last) = shown.last_mut() {
+            last.output.push(line.to_owned());
+        }
+    }
+    shown
+}
+
+/// That each line shown is said, in this order and with nothing between but where `…` stands; or the one that is not.
+/// Nothing shown means that it does not matter.
+fn compare(shown: &[String], said: &str) -> Result<(), String> {
+    let mut said = said.trim_end().lines();
+    let mut skip = false;
+    for line in shown {
+        if line == "…" {
+            skip = true;
+            continue;
+        }
+        let found = if skip {
+            said.any(|other| same(line, other))
+        } else {
+            said.next().is_some_and(|other| same(line, other))
+        };
+        if !found {
+            return Err(line.clone());
+        }
+        skip = false;
+    }
+    match said.next() {
+        Some(more) if !skip && !shown.is_empty() => Err(format!("nothing after the last line, not {more:?}")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether two lines are the same, but for times and the width of columns.
+fn same(shown: &str, said: &str) -> bool {
+    let words = |line: &str| -> Vec<String> { line.split_whitespace().map(without_time).collect() };
+    words(shown) == words(said)
+}
+
+fn without_time(word: &str) -> String {
+    let age = word
+        .strip_suffix(['s', 'm'])
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
+    let moment = word.ends_with('Z') && word.contains('T') && word.starts_with("20");
+    if age || moment {
+        "TIME".to_owned()
+    } else {
+        word.to_owned()
+    }
+}
+
+#[test]
+fn what_differs_is_found() {
+    let shown = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let said = "NAME  AGE\na     2s\nb     1m\n";
+    assert_eq!(compare(&shown(&["NAME AGE", "a 1s", "b 3s"]), said), Ok(()));
+    assert_eq!(compare(&shown(&["…", "b 3s"]), said), Ok(()));
+    assert_eq!(compare(&shown(&["NAME AGE", "…"]), said), Ok(()));
+    assert_eq!(compare(&[], said), Ok(()));
+    assert_eq!(compare(&shown(&["b 3s"]), said), Err("b 3s".to_owned()));
+    assert!(compare(&shown(&["NAME AGE", "a 1s"]), said).is_err());
+}
