@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use weir_e2e::cluster::{Cluster, operator::OperatorProcess, user::User, wait::eventually};
+use weir_e2e::cluster::{Cluster, audit::Write, operator::OperatorProcess, user::User, wait::eventually};
 
 use super::scene::{Scene, all_good, no_doubles, shares, shares_of};
 
@@ -56,7 +56,7 @@ async fn a_leader_that_wakes_up_too_late_writes_nothing() {
     for attempt in &writes {
         println!("an attempt of the first after it has woken up: {attempt}");
     }
-    writes.retain(|write| write.succeeded());
+    writes.retain(Write::succeeded);
     assert!(writes.is_empty(), "{writes:#?}");
 
     let end = async {

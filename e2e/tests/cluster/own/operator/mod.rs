@@ -6,7 +6,7 @@ mod leaders;
 mod mistakes;
 mod outages;
 mod permissions;
+mod readme;
 mod restarts;
 mod rights;
-mod readme;
 mod scene;

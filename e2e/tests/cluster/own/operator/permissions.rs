@@ -150,12 +150,15 @@ async fn says(operator: &OperatorProcess, place: Place, (verbs, resource): Said)
             Place::Ready => operator.page("/readyz").await?.1,
             Place::Log => operator.process.log(),
         };
-        let said = text.lines().any(|line| {
-            let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '/');
-            line.contains("permission is missing")
-                && line.contains(resource)
-                && words.any(|word| verbs.contains(&word))
-        });
+        let lacks = |line: &str| {
+            verbs.iter().any(|verb| {
+                line.contains(&format!("verb \"{verb}\" on "))
+                    || line.contains(&format!("cannot {verb} resource "))
+            })
+        };
+        let said = text
+            .lines()
+            .any(|line| line.contains("permission is missing") && line.contains(resource) && lacks(line));
         ensure!(said, "{text}");
         Ok(())
     })
