@@ -19,7 +19,7 @@ use super::scene::{Scene, all_good, needless, no_doubles, shares, shares_of};
 const LIMIT: Duration = Duration::from_secs(30);
 /// Of a log, for what is said in an outage and after it. Seven watches of the cluster, three of the release, the Lease
 /// and what it stands for: each of them tells a few reasons in turn, and that it goes on.
-const LINES: usize = 50;
+const LINES: usize = 70;
 
 /// By which an operator says what it waits for.
 const WORDS: [&str; 3] = [
