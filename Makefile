@@ -40,12 +40,16 @@ lint: ## check formatting, run clippy with warnings as errors, and cargo-deny wh
 fmt: ## format the code
 	$(CARGO) fmt --all
 
-gen: build ## write the generated files: crds/
-	$(BIN)/weir-operator crd --output crds
+# The chart has its own copy, since a chart cannot refer to files outside of it.
+CRDS := crds charts/weir/crds
+
+gen: build ## write the generated files: crds/, and the chart's copy of it
+	@for crds in $(CRDS); do $(BIN)/weir-operator crd --output "$$crds" || exit 1; done
 
 check-gen: build ## check that the generated files are up to date
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(BIN)/weir-operator crd --output "$$new" && \
-	diff -ru crds "$$new" || { echo "crds/ is not what the types make; run \`make gen\`" >&2; exit 1; }
+	for crds in $(CRDS); do \
+	  diff -ru "$$crds" "$$new" || { echo "$$crds is not what the types make; run \`make gen\`" >&2; exit 1; }; done
 
 # What a crate may depend on is part of its design; see docs/architecture.md.
 check-deps: ## check what the crates depend on, and that each of them builds alone
@@ -76,16 +80,16 @@ demo-quiet: build
 # The environment's KUBECONFIG is whatever its owner works with; only one that is given to make is meant.
 ifeq ($(origin KUBECONFIG),command line)
 e2e: export WEIR_E2E_KUBECONFIG := $(abspath $(KUBECONFIG))
-E2E_TOOLS := kubectl
+E2E_TOOLS := kubectl helm
 E2E_SKIP := --skip own::
 E2E_LEFT_OUT := echo "left out: the tests in own::, which need a control plane of their own"
 else
-E2E_TOOLS := etcd kube-apiserver kube-controller-manager kubectl
+E2E_TOOLS := etcd kube-apiserver kube-controller-manager kubectl helm
 endif
 
 e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses a cluster that is there
 	@e2e/tools/build $(E2E_TOOLS) >/dev/null
-	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster -- --ignored $(E2E_SKIP)
+	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster --test chart -- --ignored $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
 
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.

@@ -209,7 +209,8 @@ impl ControlPlane {
     fn controller_manager(&self) -> Vec<String> {
         vec![
             option("kubeconfig", self.kubeconfig()),
-            "--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller"
+            "--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,\
+             validatingadmissionpolicy-status-controller"
                 .to_owned(),
             "--leader-elect=false".to_owned(),
             "--secure-port=0".to_owned(),
