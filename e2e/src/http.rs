@@ -34,9 +34,19 @@ pub async fn exchange(
 
 /// `GET` on a connection of its own.
 pub async fn get(address: SocketAddr, path: &str) -> Result<(StatusCode, Bytes)> {
-    let mut sender = connect(address).await?;
-    let request = Request::get(path)
+    get_from(address, &address.to_string(), path).await
+}
+
+/// `GET` with this `Host` on a connection of its own.
+pub async fn get_from(address: SocketAddr, host: &str, path: &str) -> Result<(StatusCode, Bytes)> {
+    let request = Request::get(path).header("host", host).body(Full::default())?;
+    Ok(exchange(&mut connect(address).await?, request).await?)
+}
+
+/// `PUT` on a connection of its own.
+pub async fn put(address: SocketAddr, path: &str, body: &str) -> Result<(StatusCode, Bytes)> {
+    let request = Request::put(path)
         .header("host", address.to_string())
-        .body(Full::default())?;
-    Ok(exchange(&mut sender, request).await?)
+        .body(Full::from(body.to_owned()))?;
+    Ok(exchange(&mut connect(address).await?, request).await?)
 }

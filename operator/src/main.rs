@@ -5,6 +5,12 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use weir_operator::cli::Cli;
 
+// Big compilations move from thread to thread. glibc keeps for each thread what it freed, which is more memory than all
+// that is in use at any time.
+#[cfg(feature = "cluster")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     Cli::parse().run()
 }

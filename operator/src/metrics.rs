@@ -43,6 +43,28 @@ use crate::{
 
 type Labels = [(&'static str, &'static str); 1];
 
+/// Why rounds of publishing end early.
+const PUBLISH_FAILURES: [&str; 9] = [
+    "conflict",
+    "forbidden",
+    "internal",
+    "not_found",
+    "owner_gone",
+    "refused",
+    "timeout",
+    "too_large",
+    "unreachable",
+];
+
+/// Counters that are there from the start: what appears with its first 1 never rises, as far as Prometheus can tell.
+fn from_zero(label: &'static str, values: &[&'static str]) -> Family<Labels, Counter> {
+    let family = Family::<Labels, Counter>::default();
+    for value in values {
+        drop(family.get_or_create(&[(label, *value)]));
+    }
+    family
+}
+
 /// All metrics. Clones share what they count.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -103,11 +125,12 @@ pub struct PublisherMetrics {
 
 impl PublisherMetrics {
     fn register(registry: &mut Registry) -> Self {
+        let kinds = [ObjectKind::ConfigMap, ObjectKind::Secret].map(ObjectKind::as_str);
         let metrics = Self {
             latency: Histogram::new([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]),
-            objects: Family::default(),
-            bytes: Family::default(),
-            failures: Family::default(),
+            objects: from_zero("kind", &kinds),
+            bytes: from_zero("kind", &kinds),
+            failures: from_zero("reason", &PUBLISH_FAILURES),
         };
         let Self {
             latency,
@@ -155,7 +178,7 @@ impl DeliveryMetrics {
         let metrics = Self {
             proxies: Family::default(),
             acknowledgements: Counter::default(),
-            notifications: Family::default(),
+            notifications: from_zero("attempt", &["first", "repeated"]),
         };
         let Self {
             proxies,
@@ -207,8 +230,8 @@ pub struct ReportMetrics {
 impl ReportMetrics {
     fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
-            writes: Family::default(),
-            events: Family::default(),
+            writes: from_zero("result", &["written", "conflict"]),
+            events: from_zero("result", &["created", "known"]),
             conditions: Arc::default(),
         };
         let Self {

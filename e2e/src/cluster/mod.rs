@@ -19,6 +19,7 @@ pub mod ports;
 pub mod process;
 pub mod projection;
 pub mod proxy_pod;
+pub mod published;
 pub mod release;
 pub mod resource;
 pub mod tools;

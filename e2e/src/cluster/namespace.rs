@@ -15,6 +15,7 @@ use super::{
     kubectl::Kubectl,
     resource::{Resource, SERVICE_ACCOUNT},
     wait::eventually,
+    watch::Watch,
 };
 
 /// The limit for what Kubernetes itself does on request.
@@ -100,6 +101,14 @@ impl<'a> Namespace<'a> {
     pub async fn list(&self, resource: Resource) -> Result<Vec<Value>> {
         let list = self.api().get(&resource.collection(&self.name)).await?;
         Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Watches all objects of a resource, from now on.
+    pub async fn watch(&self, resource: Resource) -> Result<Watch> {
+        let path = resource.collection(&self.name);
+        let list = self.api().get(&path).await?;
+        let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        self.api().watch(&path, version).await
     }
 
     /// Creates an object. `apiVersion`, `kind` and the name are added to `content`.

@@ -1,6 +1,7 @@
 //! `weir-operator run` as a process.
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::Command,
@@ -99,20 +100,37 @@ impl OperatorProcess {
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
-    /// The value of a metric, written as in the exposition: `weir_x_total{a="b"}`. None as long as it is not exposed.
-    pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
+    /// All metrics, as they are exposed.
+    pub async fn metrics(&self) -> Result<String> {
         let (status, body) = http::get(self.admin, "/metrics").await?;
         ensure!(status == StatusCode::OK, "/metrics: {status}");
-        let body = String::from_utf8_lossy(&body);
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// The value of a metric, written as in the exposition: `weir_x_total{a="b"}`. None as long as it is not exposed.
+    pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
+        let metrics = self.metrics().await?;
         let value = |line: &str| {
             let rest = line.strip_prefix(series)?;
             // some are written with an empty list of labels
             let rest = rest.strip_prefix("{}").unwrap_or(rest);
             Some(rest.strip_prefix(' ')?.to_owned())
         };
-        let line = body.lines().find_map(value);
+        let line = metrics.lines().find_map(value);
         line.map(|value| value.parse().with_context(|| format!("{series} {value}")))
             .transpose()
+    }
+
+    /// A metric's values by its labels as they are exposed: `{a="b"}`. Those that are not exposed are 0.
+    pub async fn counts(&self, metric: &str) -> Result<BTreeMap<String, u64>> {
+        let metrics = self.metrics().await?;
+        let lines = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix(metric)?.rsplit_once(' '));
+        let series = lines.filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'));
+        series
+            .map(|(labels, value)| Ok((labels.to_owned(), value.parse()?)))
+            .collect()
     }
 
     /// Whether it is the one that writes.

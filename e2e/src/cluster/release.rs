@@ -2,20 +2,16 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
-use weir_model::document::{
-    Config, Endpoints, Secrets,
-    text::{self, Document},
-};
+use anyhow::{Result, ensure};
 
 use super::{
     namespace::Namespace,
     operator::{OperatorProcess, OperatorSet},
     projection::{Source, SourceKind},
     proxy_pod::{ProxyPod, ProxySet},
-    resource::{CONFIG_MAP, SECRET, TRAEFIK_SERVICE},
+    published::Published,
+    resource::TRAEFIK_SERVICE,
     user::User,
-    volume::Files,
     wait::eventually,
 };
 use crate::{
@@ -48,16 +44,6 @@ impl<'a> Release<'a> {
         let labels: BTreeMap<_, _> = labels
             .map(|(key, value)| (format!("app.kubernetes.io/{key}"), value.to_owned()))
             .collect();
-        let source = |kind, name: &str| Source {
-            kind,
-            name: name.to_owned(),
-            optional: true,
-        };
-        let sources = vec![
-            source(SourceKind::ConfigMap, "weir-config"),
-            source(SourceKind::ConfigMap, "weir-endpoints"),
-            source(SourceKind::Secret, "weir-secrets"),
-        ];
         Ok(Self {
             namespace,
             binaries: Binaries::beside_this()?,
@@ -66,9 +52,17 @@ impl<'a> Release<'a> {
                 namespaces: vec![namespace.name.clone()],
                 arguments: Vec::new(),
             },
-            proxies: ProxySet::new(labels, sources)?,
+            proxies: ProxySet::new(labels, sources(1, 1))?,
             started: 0,
         })
+    }
+
+    /// Spreads endpoints and secrets over so many objects each, as the chart would tell both programs.
+    pub fn set_shards(&mut self, endpoints: u32, secrets: u32) {
+        let shards = [("endpoint", endpoints), ("secret", secrets)];
+        let arguments = shards.map(|(what, shards)| format!("--{what}-shards={shards}"));
+        self.operators.arguments.extend(arguments);
+        self.proxies.sources = sources(endpoints, secrets);
     }
 
     /// Starts an operator and waits until it is ready.
@@ -110,20 +104,14 @@ impl<'a> Release<'a> {
         Ok(proxy)
     }
 
-    /// The digests of the documents that are published, by document.
+    /// What is published now.
+    pub async fn read_published(&self) -> Result<Published> {
+        Published::read(self.namespace).await
+    }
+
+    /// The digests of the documents that are published, by file.
     pub async fn published(&self) -> Result<BTreeMap<String, String>> {
-        let config_map = |name| self.namespace.get(CONFIG_MAP, name);
-        let (config, endpoints) = (
-            config_map("weir-config").await?,
-            config_map("weir-endpoints").await?,
-        );
-        let secrets = self.namespace.get(SECRET, "weir-secrets").await?;
-        Ok([
-            digest::<Config>(&SourceKind::ConfigMap.files(&config)?)?,
-            digest::<Endpoints>(&SourceKind::ConfigMap.files(&endpoints)?)?,
-            digest::<Secrets>(&SourceKind::Secret.files(&secrets)?)?,
-        ]
-        .into())
+        Ok(self.read_published().await?.digests)
     }
 
     /// Waits until a TraefikService in the release's namespace is served as it is.
@@ -133,6 +121,14 @@ impl<'a> Release<'a> {
             .namespace
             .await_condition(resource, name, "Programmed", "True", START);
         condition.await.map(drop)
+    }
+}
+
+/// Requests for anything at this host.
+pub fn target(host: &str) -> Target {
+    Target {
+        host: host.to_owned(),
+        path: String::new(),
     }
 }
 
@@ -152,9 +148,23 @@ pub async fn example_load(proxy: &ProxyPod, connections: usize) -> Result<Load> 
     Ok(load)
 }
 
-fn digest<D: Document>(files: &Files) -> Result<(String, String)> {
-    let file = files.get(&format!("{}.json", D::STEM));
-    let file = file.with_context(|| format!("{} is not there as text", D::STEM))?;
-    let (_, digest) = text::read::<D>(std::str::from_utf8(file)?)?;
-    Ok((D::STEM.to_owned(), digest.to_string()))
+/// What a proxy mounts.
+fn sources(endpoint_shards: u32, secret_shards: u32) -> Vec<Source> {
+    let source = |kind, name: String| Source {
+        kind,
+        name,
+        optional: true,
+    };
+    let spread = |kind, name: &str, shards: u32| -> Vec<Source> {
+        match shards {
+            1 => vec![source(kind, name.to_owned())],
+            _ => (0..shards)
+                .map(|shard| source(kind, format!("{name}-{shard}")))
+                .collect(),
+        }
+    };
+    let mut sources = vec![source(SourceKind::ConfigMap, "weir-config".to_owned())];
+    sources.extend(spread(SourceKind::ConfigMap, "weir-endpoints", endpoint_shards));
+    sources.extend(spread(SourceKind::Secret, "weir-secrets", secret_shards));
+    sources
 }

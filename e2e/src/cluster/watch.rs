@@ -1,6 +1,6 @@
 //! A watch: events as the API server sends them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::{self, Instant};
 
 use super::api::Api;
 
@@ -56,6 +57,38 @@ impl Watch {
             match self.body.frame().await {
                 None => return Ok(None),
                 Some(frame) => self.buffer.extend(frame?.into_data().ok()),
+            }
+        }
+    }
+}
+
+impl Event {
+    /// The object that it is about.
+    pub fn object(&self) -> &Value {
+        let (Self::Added(object) | Self::Modified(object) | Self::Deleted(object) | Self::Error(object)) =
+            self;
+        object
+    }
+
+    /// The object's name.
+    pub fn name(&self) -> &str {
+        self.object()["metadata"]["name"].as_str().unwrap_or_default()
+    }
+}
+
+impl Watch {
+    /// All events up to the first one that is waited for, which is the last of them.
+    pub async fn until(&mut self, limit: Duration, is_last: impl Fn(&Event) -> bool) -> Result<Vec<Event>> {
+        let mut events = Vec::new();
+        let end = Instant::now() + limit;
+        loop {
+            let next = time::timeout_at(end, self.next()).await;
+            let event = next.with_context(|| {
+                format!("the event that is waited for is not among {events:#?} within {limit:?}")
+            })??;
+            events.push(event.context("the watch has ended")?);
+            if events.last().is_some_and(&is_last) {
+                return Ok(events);
             }
         }
     }

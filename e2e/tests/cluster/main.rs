@@ -9,5 +9,8 @@ mod columns;
 mod crds;
 mod integrators;
 mod manifests;
+mod operator;
 mod own;
 mod sample;
+mod shape;
+mod told;

@@ -105,9 +105,9 @@ fn publish(compilation: &Compilation, folder: &Path) -> anyhow::Result<()> {
         ..
     } = compilation;
     let mut batch = Batch::new(folder)?;
-    add(&mut batch, secrets, 0o600)?;
-    add(&mut batch, endpoints, 0o644)?;
-    add(&mut batch, config, 0o644)?;
+    add(&mut batch, &**secrets, 0o600)?;
+    add(&mut batch, &**endpoints, 0o644)?;
+    add(&mut batch, &**config, 0o644)?;
     Ok(batch.finish()?)
 }
 

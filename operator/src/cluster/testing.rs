@@ -103,8 +103,8 @@ impl Bench {
         tokio::time::timeout(Duration::from_mins(1), wait).await.is_err()
     }
 
-    pub fn publish(&self, config: Config) {
-        self.published.send_replace(Some(Arc::new(config)));
+    pub fn publish(&self, config: impl Into<Arc<Config>>) {
+        self.published.send_replace(Some(config.into()));
     }
 
     /// What is asked for, as soon as it is.

@@ -32,20 +32,22 @@ mod routes;
 pub mod rule;
 pub mod view;
 
+use std::sync::Arc;
+
 use weir_model::document::{Config, Endpoints, Secrets, validate::Violation};
 
 use self::{finding::Finding, report::Reports};
 pub use self::{input::Snapshot, options::Options, references::References};
 
-/// What a snapshot compiles to.
+/// What a snapshot compiles to. The documents, which are big, are shared by its clones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compilation {
     /// `config.json`.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// `endpoints.json`.
-    pub endpoints: Endpoints,
+    pub endpoints: Arc<Endpoints>,
     /// `secrets.json`.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// What is wrong or worth knowing, sorted by object and field.
     pub findings: Vec<Finding>,
     /// What became of each object.

@@ -1,6 +1,9 @@
 //! The steps of [`super::compile`], in their order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use weir_model::{
     document::{
@@ -103,9 +106,9 @@ fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compi
     findings.sort();
     findings.dedup();
     Compilation {
-        config,
-        endpoints,
-        secrets,
+        config: Arc::new(config),
+        endpoints: Arc::new(endpoints),
+        secrets: Arc::new(secrets),
         findings,
         reports,
         violations,

@@ -4,6 +4,8 @@
 //! proxies would be left without them until the new config comes, which may take a while if the API server
 //! goes away in between. So they stay until the new config is stored.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use weir_model::document::{
@@ -25,7 +27,8 @@ pub fn bridge(
     let Compilation {
         endpoints, secrets, ..
     } = compilation;
-    let mut sets = endpoints.sets.clone();
+    // copied when there is something to add, which is rare
+    let mut sets = Cow::Borrowed(&endpoints.sets);
     if previous.endpoint_sets().any(|id| !sets.contains_key(id)) {
         let old: Vec<Endpoints> = documents(stored, ObjectKind::ConfigMap);
         for id in previous
@@ -33,15 +36,17 @@ pub fn bridge(
             .filter(|id| !endpoints.sets.contains_key(*id))
         {
             let set = old.iter().find_map(|document| document.sets.get(id));
-            sets.extend(set.map(|set| (id.clone(), set.clone())));
+            sets.to_mut().extend(set.map(|set| (id.clone(), set.clone())));
         }
     }
-    let mut entries = secrets.entries.clone();
+    let mut entries = Cow::Borrowed(&secrets.entries);
     if previous.secrets().any(|id| !entries.contains_key(id)) {
         let old: Vec<Secrets> = documents(stored, ObjectKind::Secret);
         for id in previous.secrets().filter(|id| !secrets.entries.contains_key(*id)) {
             let entry = old.iter().find_map(|document| document.entries.get(id));
-            entries.extend(entry.map(|entry| (id.clone(), entry.clone())));
+            entries
+                .to_mut()
+                .extend(entry.map(|entry| (id.clone(), entry.clone())));
         }
     }
     if sets.len() == endpoints.sets.len() && entries.len() == secrets.entries.len() {
@@ -50,9 +55,12 @@ pub fn bridge(
     let mut plan = Plan::default();
     plan.add_tables(
         settings,
-        &Endpoints { schema: SCHEMA, sets },
+        &Endpoints {
+            schema: SCHEMA,
+            sets: sets.into_owned(),
+        },
         &Secrets {
-            entries,
+            entries: entries.into_owned(),
             schema: SCHEMA,
         },
     )?;

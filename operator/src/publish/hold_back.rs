@@ -5,6 +5,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -66,9 +67,11 @@ pub(super) fn apply(
             // not even nothing fits, which only a test can ask for
             break;
         }
-        (compilation.config, referrers) = without(&complete, &held);
-        revision::assign(&mut compilation.config, previous);
-        encoded = encode(&compilation.config)?;
+        let mut config;
+        (config, referrers) = without(&complete, &held);
+        revision::assign(&mut config, previous);
+        encoded = encode(&config)?;
+        compilation.config = Arc::new(config);
     }
     let message = |id: &ObjectId| {
         format!(
@@ -82,7 +85,7 @@ pub(super) fn apply(
     let messages = held.iter().map(|id| ((*id).clone(), message(id))).collect();
     compilation.violations = validate(&compilation.config).err().unwrap_or_default();
     if !compilation.violations.is_empty() {
-        compilation.config = previous.clone();
+        compilation.config = Arc::new(previous.clone());
     }
     retain_named(compilation);
     refresh(&mut compilation.reports, &compilation.config);

@@ -19,7 +19,10 @@ mod object;
 mod previous;
 mod shard;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 use weir_model::document::{
@@ -160,7 +163,7 @@ pub fn plan(
     if !compilation.violations.is_empty() {
         return Ok(None);
     }
-    let mut config = encode(&compilation.config)?;
+    let mut config = encode(&*compilation.config)?;
     let mut held_back = BTreeMap::new();
     if config.bytes.len() > settings.max_bytes {
         (held_back, config) = hold_back::apply(compilation, previous, snapshot, config, settings.max_bytes)?;
@@ -224,9 +227,9 @@ fn retain_named(compilation: &mut Compilation) {
         ..
     } = compilation;
     let named: BTreeSet<_> = config.endpoint_sets().collect();
-    endpoints.sets.retain(|id, _| named.contains(id));
+    Arc::make_mut(endpoints).sets.retain(|id, _| named.contains(id));
     let named: BTreeSet<_> = config.secrets().collect();
-    secrets.entries.retain(|id, _| named.contains(id));
+    Arc::make_mut(secrets).entries.retain(|id, _| named.contains(id));
 }
 
 #[cfg(test)]

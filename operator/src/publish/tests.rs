@@ -61,7 +61,7 @@ fn what_the_config_needs_comes_before_it() {
             ("ConfigMap", "weir-config")
         ]
     );
-    let (text, digest) = write(&compilation.config).unwrap();
+    let (text, digest) = write(&*compilation.config).unwrap();
     let config = &plan.objects[2].value;
     assert_eq!(config["data"], json!({ "config.json": text }));
     assert_eq!(config["metadata"]["namespace"], "edge");
@@ -91,11 +91,11 @@ fn nothing_at_all_is_published_as_empty_documents() {
 #[test]
 fn the_config_is_read_back_plain_and_packed() {
     let (compilation, plain) = planned(&small(), &settings());
-    assert_eq!(previous(&stored(&plain)).unwrap(), compilation.config);
+    assert_eq!(previous(&stored(&plain)).unwrap(), *compilation.config);
     let (compilation, packed) = planned(&large(), &settings());
     let config = &packed.objects[2].value;
     assert!(config.get("data").is_none() && config["binaryData"]["config.json.gz"].is_string());
-    assert_eq!(previous(&stored(&packed)).unwrap(), compilation.config);
+    assert_eq!(previous(&stored(&packed)).unwrap(), *compilation.config);
     assert!(packed.held_back.is_empty());
 }
 
@@ -155,7 +155,7 @@ fn shards_hold_everything_together_and_former_ones_are_obsolete() {
         assert_eq!(plan.digests[&format!("endpoints-{shard}")], digest.to_string());
         together.sets.extend(part.sets);
     }
-    assert_eq!(together, compilation.endpoints);
+    assert_eq!(together, *compilation.endpoints);
     let (_, before) = planned(&objects, &settings());
     let obsolete: Vec<bool> = stored(&before)
         .iter()
@@ -221,7 +221,7 @@ fn too_large() -> Vec<Value> {
 
 /// Room for all but the youngest.
 fn tight(objects: &[Value]) -> Settings {
-    let all = write(&made(objects, &Config::default()).compilation.config)
+    let all = write(&*made(objects, &Config::default()).compilation.config)
         .unwrap()
         .0
         .len();
@@ -239,7 +239,7 @@ fn the_youngest_objects_are_held_back_and_the_rest_holds() {
     assert!(plan.held_back[&traefik_service("d")].contains("fit into a ConfigMap"));
     assert!(plan.objects.last().unwrap().bytes <= tight(&objects).max_bytes + "config.json".len());
     let config = previous(&stored(&plan)).unwrap();
-    assert_eq!(config, compilation.config);
+    assert_eq!(config, *compilation.config);
     assert_eq!(validate(&config), Ok(()));
     assert_eq!(absent_sets(&config, &compilation.endpoints).count(), 0);
     let missing: Vec<&str> = config
@@ -311,7 +311,7 @@ fn what_was_held_back_comes_when_there_is_room() {
 #[test]
 fn any_limit_is_kept_with_a_config_that_holds() {
     let objects = too_large();
-    let all = write(&made(&objects, &Config::default()).compilation.config)
+    let all = write(&*made(&objects, &Config::default()).compilation.config)
         .unwrap()
         .0
         .len();

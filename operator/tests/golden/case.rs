@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde_json::Value;
@@ -42,7 +43,7 @@ impl Case {
             };
             compile(&snapshot, &then, &Config::default()).config
         } else {
-            Config::default()
+            Arc::default()
         };
         let (manifests, snapshot, twice) = load(&folder.join("input.yaml"));
         let compilation = compile(&snapshot, &options, &previous);

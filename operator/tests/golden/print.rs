@@ -13,10 +13,10 @@ use super::case::Case;
 /// The files of a case and what stands in them.
 pub fn all(case: &Case) -> [(&'static str, String); 4] {
     [
-        ("config.json", text::write(&case.compilation.config).unwrap().0),
+        ("config.json", text::write(&*case.compilation.config).unwrap().0),
         (
             "endpoints.json",
-            text::write(&case.compilation.endpoints).unwrap().0,
+            text::write(&*case.compilation.endpoints).unwrap().0,
         ),
         ("findings.txt", findings(case)),
         ("reports.txt", reports(case)),

@@ -22,9 +22,9 @@ use super::world::World;
 /// The documents as they are published.
 pub fn texts(compilation: &Compilation) -> [String; 3] {
     [
-        write(&compilation.config).unwrap().0,
-        write(&compilation.endpoints).unwrap().0,
-        write(&compilation.secrets).unwrap().0,
+        write(&*compilation.config).unwrap().0,
+        write(&*compilation.endpoints).unwrap().0,
+        write(&*compilation.secrets).unwrap().0,
     ]
 }
 
@@ -40,8 +40,8 @@ pub fn documents_are_valid(compilation: &Compilation) {
     assert_eq!(validate(config), Ok(()));
     assert_eq!(absent_sets(config, endpoints).next(), None);
     assert_eq!(absent_secrets(config, secrets).next(), None);
-    let (text, digest) = write(config).unwrap();
-    assert_eq!(read::<Config>(&text).unwrap(), (config.clone(), digest));
+    let (text, digest) = write(&**config).unwrap();
+    assert_eq!(read::<Config>(&text).unwrap(), (Config::clone(config), digest));
 }
 
 /// Every finding is on an object and a field that are there (but for a field that is missing), and says

@@ -155,17 +155,17 @@ fn ten_thousand_services() {
         let start = Instant::now();
         let compilation = compile(&snapshot, &Options::default(), &previous);
         eprintln!("{what}: {:?}", start.elapsed());
-        previous = compilation.config.clone();
+        previous = Config::clone(&compilation.config);
         if what == "and again" {
             assert_eq!(compilation.findings, []);
             let start = Instant::now();
-            let config = weir_model::document::text::write(&compilation.config)
+            let config = weir_model::document::text::write(&*compilation.config)
                 .unwrap()
                 .0
                 .len();
             eprintln!("config.json of {config} bytes: {:?}", start.elapsed());
             let start = Instant::now();
-            let endpoints = weir_model::document::text::write(&compilation.endpoints)
+            let endpoints = weir_model::document::text::write(&*compilation.endpoints)
                 .unwrap()
                 .0
                 .len();

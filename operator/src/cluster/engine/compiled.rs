@@ -29,7 +29,8 @@ impl Compiled {
     /// Whether it still holds where `published` is what is published: it was made from that, or is that.
     pub fn holds_for(&self, published: &Arc<Config>) -> bool {
         Arc::ptr_eq(&self.previous, published)
+            || Arc::ptr_eq(&self.compilation.config, published)
             || *self.previous == **published
-            || self.compilation.config == **published
+            || self.compilation.config == *published
     }
 }

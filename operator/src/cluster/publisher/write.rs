@@ -170,12 +170,12 @@ impl Publisher {
     }
 
     /// From now on compilations count from this config.
-    fn config_is_stored(&mut self, name: &str, config: &Config) {
+    fn config_is_stored(&mut self, name: &str, config: &Arc<Config>) {
         self.taken = Taken::of(self.stored.get(ObjectKind::ConfigMap, name));
         self.previous.send_if_modified(|previous| {
-            let news = previous.as_deref() != Some(config);
+            let news = previous.as_ref() != Some(config);
             if news {
-                *previous = Some(Arc::new(config.clone()));
+                *previous = Some(config.clone());
             }
             news
         });

@@ -56,7 +56,7 @@ struct Entry {
     /// The generation that was found under way, and how long that is waited for.
     patience: Option<(i64, Instant)>,
     backoff: Backoff,
-    /// Whether something of this process is in its status.
+    /// Whether its status says, or did, what this process has to tell.
     reported: bool,
 }
 
@@ -165,6 +165,8 @@ impl Queue {
                     next = Some(State::Waiting(until));
                 } else {
                     let status = merge(stored, desired, wall).filter(|_| stores_status);
+                    // what says all of this already was told by a process before this one
+                    entry.reported |= stored.is_some() && status.is_none();
                     let mut news = Vec::new();
                     if status.is_some() || !stores_status {
                         news = events(id, stored, desired);

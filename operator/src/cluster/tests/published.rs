@@ -23,7 +23,7 @@ async fn its_own_result_once_published_starts_nothing() {
     assert_eq!(config.revision, 1);
     bench.publish(config.clone());
     assert!(bench.is_quiet().await);
-    assert!(compiled.holds_for(&Arc::new(config)));
+    assert!(compiled.holds_for(&Arc::new(Config::clone(&config))));
     let wrr = bench.weighted("wrr", &[("a", 5)]);
     bench.apply(Kind::TraefikService, &wrr).await;
     assert_eq!(bench.next().await.compilation.config.revision, 2);

@@ -20,7 +20,7 @@ use weir_e2e::{
 };
 
 /// Requests of one connection come this long after each other, so that there is time to work for others.
-const PAUSE: Duration = Duration::from_millis(4);
+pub const PAUSE: Duration = Duration::from_millis(4);
 
 /// The examples' TraefikServices.
 pub const SERVICES: [&str; 4] = ["wrr1", "wrr2", "mirror1", "svc3"];

@@ -220,6 +220,23 @@ fn what_is_no_longer_ours_is_taken_back_if_it_was_ours() {
 }
 
 #[test]
+fn what_an_earlier_process_told_is_taken_back_too() {
+    let mut world = World::new();
+    world.edit(1);
+    let ours = compiled(1, &["ts:a"]);
+    world.desire(&ours, &progress(0, &[0]));
+    world.run(Duration::ZERO);
+    // the next one finds nothing to write
+    world.queue = Queue::default();
+    world.desire(&ours, &progress(0, &[0]));
+    world.run(Duration::ZERO);
+    assert_eq!(world.writes, 1);
+    world.desire(&made(&[], &Config::default()), &progress(0, &[0]));
+    world.run(Duration::from_mins(1));
+    assert_eq!(world.stored[&traefik_service("a")].status, Some(json!({})));
+}
+
+#[test]
 fn where_no_status_can_be_stored_each_event_comes_once() {
     let mut world = World::new();
     world.stores_status = false;
