@@ -35,8 +35,9 @@ where
                 Step::Event(event) => return Some((event, (events, course, failed))),
                 Step::Silence => {}
                 Step::Failed(error) => {
-                    let (_, reason) = failure(&error);
-                    if failed.as_ref() != Some(&reason) {
+                    let (code, reason) = failure(&error);
+                    // 410: it was cut off for too long to go on where it was, and lists anew
+                    if code != Some(410) && failed.as_ref() != Some(&reason) {
                         tracing::warn!("cannot watch {what}: {reason}");
                         failed = Some(reason);
                     }
