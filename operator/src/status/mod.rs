@@ -70,6 +70,11 @@ impl DesiredStatus {
         conditions
     }
 
+    /// Whether something is said against the object as it is written.
+    pub fn has_mistakes(&self) -> bool {
+        !(self.accepted.holds && self.resolved_refs.holds)
+    }
+
     /// Whether a moment's patience may change it: something is being published, or proxies are loading.
     pub fn is_under_way(&self, stored: Option<&Value>) -> bool {
         let conditions = self.conditions(stored);

@@ -104,7 +104,8 @@ fn milliseconds(time: Duration) -> f64 {
 /// The ConfigMap with the config, as a watch shows it.
 struct Published {
     config_maps: Cache,
-    version: Value,
+    /// As text or packed; null before it is there.
+    content: [Value; 2],
 }
 
 impl Published {
@@ -114,21 +115,19 @@ impl Published {
         config_maps.change().await?;
         Ok(Self {
             config_maps,
-            version: Value::Null,
+            content: <[Value; 2]>::default(),
         })
     }
 
-    /// Waits until it is another one.
+    /// Waits until something else is in it.
     async fn change(&mut self) -> Result<()> {
         let changed = async {
             loop {
                 self.config_maps.change().await?;
-                let config = self.config_maps.objects.get(CONFIG);
-                let version = config.map_or(Value::Null, |config| {
-                    config["metadata"]["resourceVersion"].clone()
-                });
-                if version != self.version {
-                    self.version = version;
+                let config = self.config_maps.objects.get(CONFIG).cloned().unwrap_or_default();
+                let content = ["data", "binaryData"].map(|field| config[field].clone());
+                if content != self.content && content != <[Value; 2]>::default() {
+                    self.content = content;
                     return Ok(());
                 }
             }

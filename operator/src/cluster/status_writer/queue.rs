@@ -21,6 +21,8 @@ use crate::{
 /// What is being published and loaded gets so long to be so before anything is written, so that a change
 /// costs one write.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same for an object with a mistake, which is to be explained within a second.
+const PATIENCE_WITH_MISTAKES: Duration = Duration::from_millis(500);
 
 /// A status that somebody else has changed is put right after so long, the next time after twice that, and so
 /// on: whoever it is may do the same to ours, as another release that reports on the same object.
@@ -293,9 +295,14 @@ fn wait(
         *patience = None;
         return None;
     }
+    let longest = if desired.has_mistakes() {
+        PATIENCE_WITH_MISTAKES
+    } else {
+        PATIENCE
+    };
     let (_, until) = patience
         .filter(|(generation, _)| *generation == desired.generation)
-        .unwrap_or((desired.generation, now + PATIENCE));
+        .unwrap_or((desired.generation, now + longest));
     *patience = Some((desired.generation, until));
     (now < until).then_some(until)
 }

@@ -85,8 +85,9 @@ impl Task {
                 } else if code != Some(410) || course.failures() > 1 {
                     self.reporter.failing(&self.source, &reason);
                 }
-                if code == Some(403) && self.source == Source::NODES {
-                    // users' objects ask for Nodes: that they must not be read may not stop everything
+                if code == Some(403) && (self.source == Source::NODES || self.source.kind == Kind::Secret) {
+                    // users' objects ask for Nodes; of Secrets some may be readable by their names only, and each
+                    // attempt reads those again: neither may stop everything
                     self.tell_empty().await?;
                 }
                 sleep(delay).await;

@@ -145,6 +145,22 @@ fn a_mistake_is_reported_at_once() {
     assert_eq!(world.events, ["CycleDetected"]);
 }
 
+/// Half of it is served, and that takes its time: what is wrong with the other half does not wait for it.
+#[test]
+fn a_mistake_is_reported_within_a_second_while_the_rest_is_loaded() {
+    let mut world = World::new();
+    world.edit(1);
+    let made = compiled(1, &["s1", "missing"]);
+    world.desire(&made, &progress(1, &[0]));
+    world.run(Duration::from_millis(499));
+    assert_eq!(world.writes, 0);
+    world.run(Duration::from_millis(1));
+    assert_eq!(
+        (world.writes, world.shown("ResolvedRefs").as_str()),
+        (1, "False BackendNotFound")
+    );
+}
+
 #[test]
 fn what_is_desired_for_an_older_generation_is_not_written() {
     let mut world = World::new();
