@@ -94,17 +94,10 @@ impl ControlPlane {
         Ok(())
     }
 
-    pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
-        // one that does not end in time is killed with the value
-        drop(self.process(component)?.terminate(GRACE).await);
-        self.running.remove(&component);
-        Ok(())
-    }
-
-    pub(super) fn kill(&mut self, component: Component) -> Result<()> {
-        self.process(component)?.kill()?;
-        self.running.remove(&component);
-        Ok(())
+    /// A running component, which is not supervised any longer.
+    pub(super) fn take(&mut self, component: Component) -> Result<Process> {
+        let process = self.running.remove(&component);
+        process.with_context(|| format!("{component:?} does not run"))
     }
 
     pub(super) fn process(&mut self, component: Component) -> Result<&mut Process> {
@@ -128,13 +121,32 @@ impl ControlPlane {
         self.folder.join("kubeconfig")
     }
 
+    /// Each request that changes something is a line there, once it is answered.
+    pub(super) fn audit_log(&self) -> PathBuf {
+        self.folder.join("audit.log")
+    }
+
     fn certificate(&self) -> PathBuf {
         self.folder.join("certificates/apiserver.crt")
+    }
+
+    fn audit_policy(&self) -> PathBuf {
+        self.folder.join("audit-policy.json")
     }
 
     fn write_files(&self) -> Result<()> {
         let tokens = format!("{},admin,admin,system:masters\n", self.token);
         fs::write(self.folder.join("tokens.csv"), tokens)?;
+        let policy = json!({
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived"],
+            "rules": [
+                {"level": "Metadata", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
+                {"level": "None"},
+            ],
+        });
+        fs::write(self.audit_policy(), policy.to_string())?;
         let kubeconfig = json!({
             "apiVersion": "v1",
             "kind": "Config",
@@ -179,6 +191,8 @@ impl ControlPlane {
             "--endpoint-reconciler-type=none".to_owned(),
             option("cert-dir", &certificates),
             option("token-auth-file", self.folder.join("tokens.csv")),
+            option("audit-policy-file", self.audit_policy()),
+            option("audit-log-path", self.audit_log()),
             "--authorization-mode=Node,RBAC".to_owned(),
             "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
@@ -206,6 +220,12 @@ impl ControlPlane {
     fn etcd_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.etcd_port)
     }
+}
+
+/// Asks a component to end, and waits for that, but not for ever.
+pub(super) async fn stop(mut component: Process) {
+    // one that does not end in time is killed with the value
+    drop(component.terminate(GRACE).await);
 }
 
 fn option(name: &str, path: impl AsRef<Path>) -> String {

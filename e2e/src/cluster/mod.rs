@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod control_plane;
 pub mod group;
 pub mod kubectl;
@@ -22,6 +23,7 @@ pub mod published;
 pub mod release;
 pub mod resource;
 pub mod tools;
+pub mod user;
 pub mod volume;
 pub mod wait;
 pub mod watch;
@@ -31,6 +33,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -39,6 +42,7 @@ use tokio::sync::OnceCell;
 
 use self::{
     api::Api,
+    audit::Audit,
     control_plane::{Component, ControlPlane},
     group::Group,
     kubectl::Kubectl,
@@ -60,8 +64,9 @@ pub struct Cluster {
     kubectl: Kubectl,
     api: Api,
     /// `kubectl proxy`, which `api` goes through.
-    proxy: Process,
-    control_plane: Option<ControlPlane>,
+    proxy: Mutex<Process>,
+    /// Not borrowed by whoever breaks it, so that namespaces and what is in them can be there meanwhile.
+    control_plane: Option<Mutex<ControlPlane>>,
     // the last to go: it removes the others' folder
     group: Group,
 }
@@ -89,7 +94,7 @@ impl Cluster {
         let tools = Tools::find()?;
         let control_plane = ControlPlane::start_all(&tools, &group).await?;
         let kubeconfig = control_plane.kubeconfig();
-        let mut cluster = Self::over(&tools, kubeconfig, Some(control_plane), group)?;
+        let cluster = Self::over(&tools, kubeconfig, Some(control_plane), group)?;
         cluster.wait_until_ready().await?;
         Ok(cluster)
     }
@@ -98,7 +103,7 @@ impl Cluster {
     pub async fn existing(kubeconfig: &Path) -> Result<Self> {
         let kubeconfig =
             fs::canonicalize(kubeconfig).with_context(|| format!("{KUBECONFIG}={}", kubeconfig.display()))?;
-        let mut cluster = Self::over(&Tools::find()?, kubeconfig, None, Group::new()?)?;
+        let cluster = Self::over(&Tools::find()?, kubeconfig, None, Group::new()?)?;
         cluster.wait_until_ready().await?;
         Ok(cluster)
     }
@@ -119,35 +124,33 @@ impl Cluster {
         command.arg("proxy").arg(format!("--port={port}"));
         Ok(Self {
             api: Api::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-            proxy: group.spawn("kubectl-proxy", command)?,
+            proxy: Mutex::new(group.spawn("kubectl-proxy", command)?),
             kubectl,
-            control_plane,
+            control_plane: control_plane.map(Mutex::new),
             group,
         })
     }
 
     /// Waits until the API server is ready, for example after [`Self::start_component`].
-    pub async fn wait_until_ready(&mut self) -> Result<()> {
-        let Self {
-            api,
-            proxy,
-            control_plane,
-            group,
-            ..
-        } = self;
+    pub async fn wait_until_ready(&self) -> Result<()> {
         let mut ended = Ok(());
         let ready = eventually("the API server is ready", START, async || {
-            ended = proxy.ensure_running();
-            if let (Ok(()), Some(control_plane)) = (&ended, control_plane.as_mut()) {
-                ended = control_plane.supervise(group);
-            }
+            ended = self.supervise();
             match &ended {
-                Ok(()) => api.text("/readyz").await.map(|_| ()),
+                Ok(()) => self.api.text("/readyz").await.map(|_| ()),
                 // no use in waiting
                 Err(_) => Ok(()),
             }
         });
         ready.await.and(ended)
+    }
+
+    fn supervise(&self) -> Result<()> {
+        lock(&self.proxy).ensure_running()?;
+        match &self.control_plane {
+            Some(control_plane) => lock(control_plane).supervise(&self.group),
+            None => Ok(()),
+        }
     }
 
     /// Applies `crds/` as its documentation says, and waits until the API server serves them.
@@ -201,37 +204,55 @@ impl Cluster {
     }
 
     /// Starts a component that was stopped or killed. It does not wait until it works.
-    pub fn start_component(&mut self, component: Component) -> Result<()> {
-        let Self {
-            control_plane, group, ..
-        } = self;
-        own(control_plane.as_mut())?.start(component, group)
+    pub fn start_component(&self, component: Component) -> Result<()> {
+        self.own()?.start(component, &self.group)
     }
 
     /// Asks a component to end, and kills it when that takes more than a few seconds.
-    pub async fn stop_component(&mut self, component: Component) -> Result<()> {
-        own(self.control_plane.as_mut())?.stop(component).await
+    pub async fn stop_component(&self, component: Component) -> Result<()> {
+        let process = self.own()?.take(component)?;
+        control_plane::stop(process).await;
+        Ok(())
     }
 
     /// Ends a component without a chance to clean up.
-    pub fn kill_component(&mut self, component: Component) -> Result<()> {
-        own(self.control_plane.as_mut())?.kill(component)
+    pub fn kill_component(&self, component: Component) -> Result<()> {
+        let mut process = self.own()?.take(component)?;
+        process.kill().map(drop)
     }
 
-    /// A running component, for example to pause it.
-    pub fn component(&mut self, component: Component) -> Result<&mut Process> {
-        own(self.control_plane.as_mut())?.process(component)
+    /// Stops a component in its tracks.
+    pub fn pause_component(&self, component: Component) -> Result<()> {
+        self.own()?.process(component)?.pause()
+    }
+
+    /// Lets a paused component go on.
+    pub fn resume_component(&self, component: Component) -> Result<()> {
+        self.own()?.process(component)?.resume()
+    }
+
+    /// What the API server was asked to change.
+    pub fn audit(&self) -> Result<Audit> {
+        Ok(Audit::new(self.api, self.own()?.audit_log()))
     }
 
     /// An error on a cluster that was there before, whose pods and nodes are not ours to invent.
     pub fn ensure_own(&self) -> Result<()> {
-        own(self.control_plane.as_ref()).map(|_| ())
+        self.own().map(drop)
+    }
+
+    fn own(&self) -> Result<MutexGuard<'_, ControlPlane>> {
+        let control_plane = self
+            .control_plane
+            .as_ref()
+            .with_context(|| format!("this needs a control plane of its own, not the one of {KUBECONFIG}"))?;
+        Ok(lock(control_plane))
     }
 }
 
-fn own<T>(control_plane: Option<T>) -> Result<T> {
-    control_plane
-        .with_context(|| format!("this needs a control plane of its own, not the one of {KUBECONFIG}"))
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // processes are as they are, wherever somebody has panicked
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An address of this machine that Kubernetes allows in EndpointSlices: not of the loopback interface.

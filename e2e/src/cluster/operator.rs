@@ -3,8 +3,9 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -36,8 +37,14 @@ pub struct OperatorProcess {
 }
 
 impl OperatorProcess {
-    /// Starts one, and does not wait for anything.
-    pub fn start(cluster: &Cluster, binaries: &Binaries, set: &OperatorSet, name: &str) -> Result<Self> {
+    /// Starts one as the kubeconfig's user, and does not wait for anything.
+    pub fn start(
+        cluster: &Cluster,
+        binaries: &Binaries,
+        set: &OperatorSet,
+        name: &str,
+        kubeconfig: &Path,
+    ) -> Result<Self> {
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::reserve()?));
         let mut command = Command::new(&binaries.operator);
         // as the chart sets it
@@ -45,7 +52,7 @@ impl OperatorProcess {
         command
             .args(["run", "--identity", name, "--own-namespace", &set.own_namespace])
             .arg("--kubeconfig")
-            .arg(cluster.kubeconfig())
+            .arg(kubeconfig)
             .arg(format!("--admin={admin}"));
         for namespace in &set.namespaces {
             command.args(["--namespace", namespace]);
@@ -76,6 +83,25 @@ impl OperatorProcess {
         .await
     }
 
+    /// Waits until it is the one that writes, and returns how long that took.
+    pub async fn await_leading(&mut self, limit: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        let what = format!("operator {} leads", self.name);
+        eventually(&what, limit, async || {
+            self.process.ensure_running()?;
+            ensure!(self.leads().await?, "its log:\n{}", self.process.log());
+            Ok(())
+        })
+        .await?;
+        Ok(start.elapsed())
+    }
+
+    /// A page of the admin port, whatever its status is.
+    pub async fn page(&self, path: &str) -> Result<(StatusCode, String)> {
+        let (status, body) = http::get(self.admin, path).await?;
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+
     /// All metrics, as they are exposed.
     pub async fn metrics(&self) -> Result<String> {
         let (status, body) = http::get(self.admin, "/metrics").await?;
@@ -86,9 +112,13 @@ impl OperatorProcess {
     /// The value of a metric, written as in the exposition: `weir_x_total{a="b"}`. None as long as it is not exposed.
     pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
         let metrics = self.metrics().await?;
-        let line = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let value = |line: &str| {
+            let rest = line.strip_prefix(series)?;
+            // some are written with an empty list of labels
+            let rest = rest.strip_prefix("{}").unwrap_or(rest);
+            Some(rest.strip_prefix(' ')?.to_owned())
+        };
+        let line = metrics.lines().find_map(value);
         line.map(|value| value.parse().with_context(|| format!("{series} {value}")))
             .transpose()
     }

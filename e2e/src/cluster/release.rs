@@ -1,6 +1,6 @@
 //! One installation of weir: operators and proxies that find each other as a chart would make them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
 
@@ -11,6 +11,7 @@ use super::{
     proxy_pod::{ProxyPod, ProxySet},
     published::Published,
     resource::TRAEFIK_SERVICE,
+    user::User,
     wait::eventually,
 };
 use crate::{
@@ -71,9 +72,28 @@ impl<'a> Release<'a> {
         Ok(operator)
     }
 
-    /// Starts an operator and does not wait for it.
+    /// Starts an operator, as an administrator, and does not wait for it.
     pub fn start_operator(&self, name: &str) -> Result<OperatorProcess> {
-        OperatorProcess::start(self.namespace.cluster, &self.binaries, &self.operators, name)
+        self.start(name, self.namespace.cluster.kubeconfig())
+    }
+
+    /// Starts an operator as a user, whose name it gets, and waits until it is ready.
+    pub async fn operator_of(&self, user: &User<'_>) -> Result<OperatorProcess> {
+        let mut operator = self.start_operator_of(user)?;
+        operator.await_ready(START).await?;
+        Ok(operator)
+    }
+
+    /// Starts an operator as a user, whose name it gets, and does not wait for it.
+    pub fn start_operator_of(&self, user: &User<'_>) -> Result<OperatorProcess> {
+        self.start(&user.account, &user.kubeconfig)
+    }
+
+    fn start(&self, name: &str, kubeconfig: &Path) -> Result<OperatorProcess> {
+        let Self {
+            binaries, operators, ..
+        } = self;
+        OperatorProcess::start(self.namespace.cluster, binaries, operators, name, kubeconfig)
     }
 
     /// Starts one more proxy and waits until its pod is ready.

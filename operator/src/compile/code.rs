@@ -92,7 +92,7 @@ catalogue! {
     14 InvalidRule Error Accepted "A match rule cannot be read.",
     15 GraphTooLarge Error Accepted "A TraefikService has too many levels or too many nodes below it.",
     16 UnsupportedFeature Error Accepted "Something that decides about security or routing is asked for, and weir does not have it.",
-    20 BackendNotFound Error ResolvedRefs "A Service or TraefikService that is referred to does not exist.",
+    20 BackendNotFound Error ResolvedRefs "A Service or TraefikService that is referred to does not exist, or cannot be read.",
     21 ServicePortNotFound Error ResolvedRefs "The Service has no such port.",
     22 RefNotPermitted Error ResolvedRefs "A reference into another namespace is not allowed.",
     23 ExternalNameNotAllowed Error ResolvedRefs "References to Services of type ExternalName are not allowed.",

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 #[tokio::test]
 #[ignore = "needs Kubernetes: make e2e"]
 async fn what_is_stored_outlives_stopped_killed_and_paused_components() {
-    let mut cluster = Cluster::start().await.unwrap();
+    let cluster = Cluster::start().await.unwrap();
     let path = CONFIG_MAP.collection("default");
     let create = async |cluster: &Cluster, name: &str| {
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
@@ -31,10 +31,10 @@ async fn what_is_stored_outlives_stopped_killed_and_paused_components() {
     cluster.start_component(Component::ApiServer).unwrap();
     cluster.wait_until_ready().await.unwrap();
 
-    cluster.component(Component::ApiServer).unwrap().pause().unwrap();
+    cluster.pause_component(Component::ApiServer).unwrap();
     let answer = tokio::time::timeout(Duration::from_millis(200), create(&cluster, "third")).await;
     assert!(answer.is_err(), "a paused server has answered: {answer:?}");
-    cluster.component(Component::ApiServer).unwrap().resume().unwrap();
+    cluster.resume_component(Component::ApiServer).unwrap();
     cluster.wait_until_ready().await.unwrap();
 
     // the client that did not wait for it may have been heard, or not
@@ -55,7 +55,7 @@ async fn what_is_stored_outlives_stopped_killed_and_paused_components() {
 #[tokio::test]
 #[ignore = "needs Kubernetes: make e2e"]
 async fn a_watch_goes_on_after_the_api_server_was_away() {
-    let mut cluster = Cluster::start().await.unwrap();
+    let cluster = Cluster::start().await.unwrap();
     let path = CONFIG_MAP.collection("default");
     let mut cache = Cache::new(*cluster.api(), path.clone());
     cache.change().await.unwrap();
@@ -79,7 +79,7 @@ async fn a_watch_goes_on_after_the_api_server_was_away() {
 #[ignore = "needs Kubernetes: make e2e"]
 async fn a_cluster_that_is_there_can_be_used_but_not_broken() {
     let there = Cluster::start().await.unwrap();
-    let mut cluster = Cluster::existing(there.kubeconfig()).await.unwrap();
+    let cluster = Cluster::existing(there.kubeconfig()).await.unwrap();
     cluster.install_crds().await.unwrap();
     let namespace = cluster.namespace().await.unwrap();
     let name = namespace.name.clone();

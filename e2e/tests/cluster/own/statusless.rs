@@ -1,5 +1,6 @@
 //! Where Traefik's own custom resources are installed, ours take over, and nothing that is stored is lost.
 
+use anyhow::Result;
 use serde_json::{Value, json};
 use weir_e2e::cluster::{
     Cluster,
@@ -17,8 +18,35 @@ const OURS: [&str; 3] = [
     "x-kubernetes-preserve-unknown-fields",
 ];
 
+/// Takes our definitions, which are installed, away, and returns them as Traefik has them: without a place for a status.
+pub async fn like_traefik(cluster: &Cluster) -> Result<Vec<Value>> {
+    let mut definitions = Vec::new();
+    for resource in CUSTOM {
+        let definition = cluster.api().get(&resource.definition()).await?;
+        definitions.push(stripped(&definition));
+    }
+    let crds = Kubectl::file("crds");
+    cluster.kubectl().run(&["delete", "-f", &crds]).await?;
+    Ok(definitions)
+}
+
+/// Installs definitions as helm would.
+pub async fn install(cluster: &Cluster, definitions: &[Value]) -> Result<()> {
+    for definition in definitions {
+        let apply = ["apply", "--server-side", "--field-manager=helm", "-f", "-"];
+        cluster
+            .kubectl()
+            .run_with(&apply, &definition.to_string())
+            .await?;
+        let name = definition["metadata"]["name"].as_str().unwrap_or_default();
+        let established = ["wait", "--for=condition=Established", &format!("crd/{name}")];
+        cluster.kubectl().run(&established).await?;
+    }
+    Ok(())
+}
+
 /// A definition as Traefik writes it, with its lists of required fields.
-fn like_traefik(definition: &Value) -> Value {
+fn stripped(definition: &Value) -> Value {
     let mut version = definition["spec"]["versions"][0].clone();
     strip(&mut version);
     let schema = &mut version["schema"]["openAPIV3Schema"];
@@ -56,25 +84,8 @@ fn strip(value: &mut Value) {
 async fn ours_over_definitions_without_status_keep_every_object() {
     let cluster = Cluster::start().await.unwrap();
     cluster.install_crds().await.unwrap();
-    let mut definitions = Vec::new();
-    for resource in CUSTOM {
-        let definition = cluster.api().get(&resource.definition()).await.unwrap();
-        definitions.push(like_traefik(&definition));
-    }
-    let crds = Kubectl::file("crds");
-    cluster.kubectl().run(&["delete", "-f", &crds]).await.unwrap();
-    for (resource, definition) in CUSTOM.into_iter().zip(&definitions) {
-        let apply = ["apply", "--server-side", "--field-manager=helm", "-f", "-"];
-        cluster
-            .kubectl()
-            .run_with(&apply, &definition.to_string())
-            .await
-            .unwrap();
-        let name = format!("crd/{}", definition["metadata"]["name"].as_str().unwrap());
-        let established = ["wait", "--for=condition=Established", &name];
-        cluster.kubectl().run(&established).await.unwrap();
-        println!("{}: as Traefik has it", resource.kind);
-    }
+    let definitions = like_traefik(&cluster).await.unwrap();
+    install(&cluster, &definitions).await.unwrap();
 
     let namespace = cluster.namespace().await.unwrap();
     let mut stored = Vec::new();

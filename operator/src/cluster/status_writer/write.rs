@@ -107,7 +107,7 @@ impl Writer {
                     if !refused {
                         told.failed = Some(error);
                     } else if error.lacks_permission() {
-                        told.forbidden = Some(error.to_string());
+                        told.forbidden = Some(format!("an Event is not created: {error}"));
                     } else {
                         tracing::debug!(object = %job.object, "cannot create an Event: {error}");
                     }

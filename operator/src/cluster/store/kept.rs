@@ -40,6 +40,8 @@ struct Entry {
 pub(super) enum News {
     Nothing,
     Absent,
+    /// Nobody knows; what was known of it stays.
+    Unknown,
     Content(Box<Object>),
 }
 
@@ -117,7 +119,7 @@ impl Kept {
                 entry.version = None;
                 News::Absent
             }
-            Answer::Unknown => News::Nothing,
+            Answer::Unknown => News::Unknown,
         }
     }
 

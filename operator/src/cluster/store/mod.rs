@@ -211,6 +211,7 @@ impl Store {
         let changed = match self.kept.answered(fetched) {
             News::Nothing => false,
             News::Absent => self.snapshot.remove(&id),
+            News::Unknown => self.snapshot.put_unreadable(id),
             News::Content(object) => self.snapshot.put(*object) != Difference::Same,
         };
         if changed { Effect::Content } else { Effect::Nothing }

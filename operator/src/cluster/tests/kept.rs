@@ -117,6 +117,32 @@ async fn what_cannot_be_read_stays_as_it_was_and_holds_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_never_be_read_is_said_to_be_unreadable_until_it_is_read() {
+    let mut bench = Bench::synced(&[(Kind::Secret, secret("cert", 1))]).await;
+    bench.apply(Kind::IngressRoute, &route("cert")).await;
+    let wanted = bench.wanted().await;
+    let (id, ticket) = wanted[0].clone();
+    bench.answer(id.clone(), ticket, Answer::Unknown).await;
+    bench.next().await;
+    assert_eq!(complaints(&bench), [Code::SecretNotFound]);
+    let messages = |bench: &Bench| -> Vec<String> {
+        let compiled = bench.outputs.compiled.borrow().clone().unwrap();
+        let findings = compiled.compilation.findings.iter();
+        findings.map(|finding| finding.message.clone()).collect()
+    };
+    let said = messages(&bench);
+    assert!(
+        said.iter()
+            .any(|message| message.contains("Secret apps/cert cannot be read")),
+        "{said:?}"
+    );
+    let found = Answer::found(Kind::Secret, &secret("cert", 1));
+    bench.answer(id, ticket, found).await;
+    bench.next().await;
+    assert_eq!(complaints(&bench), [Code::InvalidSecret]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_answer_to_an_older_request_is_passed_over() {
     let mut bench = Bench::synced(&[
         (Kind::IngressRoute, route("cert")),

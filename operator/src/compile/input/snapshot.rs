@@ -1,7 +1,7 @@
 //! All objects at one moment, sorted, so that the order of their arrival changes nothing.
 
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, BTreeSet, btree_map},
     sync::Arc,
 };
 
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub secrets: BTreeMap<NamespacedName, Arc<Stored>>,
     /// By name.
     pub config_maps: BTreeMap<NamespacedName, Arc<Stored>>,
+    /// Secrets and ConfigMaps of which nobody knows whether they exist, nor what is in them.
+    pub unreadable: BTreeSet<ObjectId>,
     /// By name.
     pub nodes: BTreeMap<String, Arc<Node>>,
     /// Whether endpoints are known at all: where manifests hold no EndpointSlice, a Service without
@@ -80,6 +82,7 @@ impl Snapshot {
 
     /// Takes a converted object in, and tells it from the one of its name that was there.
     pub fn put(&mut self, object: Object) -> Difference {
+        self.unreadable.remove(&object.id);
         let Object {
             id: ObjectId { kind: _, name },
             content,
@@ -122,19 +125,31 @@ impl Snapshot {
         if moved { Difference::Changed } else { difference }
     }
 
-    /// Takes an object out; whether it was there.
+    /// An object cannot be read; whether that is news. What is known of it stays.
+    pub fn put_unreadable(&mut self, id: ObjectId) -> bool {
+        let known = match id.kind {
+            Kind::Secret => self.secrets.contains_key(&id.name),
+            Kind::ConfigMap => self.config_maps.contains_key(&id.name),
+            _ => true,
+        };
+        !known && self.unreadable.insert(id)
+    }
+
+    /// Takes an object out; whether it was there, or was not known not to be.
     pub fn remove(&mut self, id: &ObjectId) -> bool {
         let name = &id.name;
-        match id.kind {
-            Kind::TraefikService => self.traefik_services.remove(name).is_some(),
-            Kind::IngressRoute => self.ingress_routes.remove(name).is_some(),
-            Kind::ServersTransport => self.servers_transports.remove(name).is_some(),
-            Kind::Service => self.services.remove(name).is_some(),
-            Kind::EndpointSlice => self.remove_slice(name),
-            Kind::Secret => self.secrets.remove(name).is_some(),
-            Kind::ConfigMap => self.config_maps.remove(name).is_some(),
-            Kind::Node => self.nodes.remove(&name.name).is_some(),
-        }
+        let unreadable = self.unreadable.remove(id);
+        unreadable
+            | match id.kind {
+                Kind::TraefikService => self.traefik_services.remove(name).is_some(),
+                Kind::IngressRoute => self.ingress_routes.remove(name).is_some(),
+                Kind::ServersTransport => self.servers_transports.remove(name).is_some(),
+                Kind::Service => self.services.remove(name).is_some(),
+                Kind::EndpointSlice => self.remove_slice(name),
+                Kind::Secret => self.secrets.remove(name).is_some(),
+                Kind::ConfigMap => self.config_maps.remove(name).is_some(),
+                Kind::Node => self.nodes.remove(&name.name).is_some(),
+            }
     }
 
     fn remove_slice(&mut self, name: &NamespacedName) -> bool {

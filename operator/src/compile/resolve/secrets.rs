@@ -6,7 +6,10 @@ use weir_model::{
 };
 
 use super::{Code, Problem, Resolver, pem, suggestion};
-use crate::compile::input::Stored;
+use crate::compile::{
+    finding::{Kind, ObjectId},
+    input::Stored,
+};
 
 impl Resolver<'_> {
     /// The certificate and key of a Secret.
@@ -76,6 +79,11 @@ impl Resolver<'_> {
             map.get(&name).cloned()
         });
         found.ok_or_else(|| {
+            if self.is_unreadable(id) {
+                let message = format!("{} cannot be read", described(id));
+                let help = "the operator's log says why; it tries again by itself".to_owned();
+                return Problem::new(Code::SecretNotFound, key, message, help);
+            }
             let help = id
                 .source()
                 .and_then(|(config_map, name): (bool, NamespacedName)| {
@@ -92,6 +100,13 @@ impl Resolver<'_> {
                 format!("{} does not exist", described(id)),
                 help,
             )
+        })
+    }
+
+    fn is_unreadable(&self, id: &SecretId) -> bool {
+        id.source().is_some_and(|(config_map, name)| {
+            let kind = if config_map { Kind::ConfigMap } else { Kind::Secret };
+            self.snapshot.unreadable.contains(&ObjectId { kind, name })
         })
     }
 }

@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 use weir_e2e::{
     cluster::{
         app::App,
+        audit::Write,
         namespace::Namespace,
         operator::OperatorProcess,
         proxy_pod::ProxyPod,
         release::{Release, example_load},
         resource::{CONFIG_MAP, EVENT, INGRESS_ROUTE, SECRET, TRAEFIK_SERVICE},
+        user::User,
         wait::eventually,
     },
     load::{Answers, Load},
@@ -19,11 +22,16 @@ use weir_e2e::{
 /// Requests of one connection come this long after each other, so that there is time to work for others.
 pub const PAUSE: Duration = Duration::from_millis(4);
 
+/// The examples' TraefikServices.
+pub const SERVICES: [&str; 4] = ["wrr1", "wrr2", "mirror1", "svc3"];
+
 /// Everything that serves `examples/`.
 #[derive(Debug)]
 pub struct Scene<'a> {
     /// How more is started.
     pub release: Release<'a>,
+    /// The user of the first operator.
+    pub user: User<'a>,
     /// The operator that leads.
     pub operator: OperatorProcess,
     /// One proxy.
@@ -35,27 +43,17 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Starts everything, and waits until the examples are served.
     pub async fn start(namespace: &'a Namespace<'a>) -> Result<Self> {
-        for file in [
-            "services.yaml",
-            "weighted.yaml",
-            "mirroring.yaml",
-            "ingressroute.yaml",
-        ] {
-            namespace.apply_example(file, |text| text).await?;
-        }
-        let apps = [
-            App::start(namespace, "svc1").await?,
-            App::start(namespace, "svc2").await?,
-            App::start(namespace, "svc3").await?,
-        ];
+        let apps = apply_examples(namespace).await?;
         let mut release = Release::new(namespace)?;
-        let operator = release.operator("first").await?;
+        let user = User::administrator(namespace, "first").await?;
+        let operator = release.operator_of(&user).await?;
         let proxy = release.proxy().await?;
-        for name in ["wrr1", "wrr2", "mirror1", "svc3"] {
+        for name in SERVICES {
             release.await_programmed(name).await?;
         }
         Ok(Self {
             release,
+            user,
             operator,
             proxy,
             apps,
@@ -80,6 +78,32 @@ impl<'a> Scene<'a> {
             Ok(())
         })
         .await
+    }
+
+    /// Makes `wrr1` give `svc1` this weight, beside one for each of the others.
+    pub async fn set_weight(&self, weight: u64) -> Result<()> {
+        let edit = |text: String| text.replacen("weight: 1", &format!("weight: {weight}"), 1);
+        self.release
+            .namespace
+            .apply_example("weighted.yaml", edit)
+            .await
+            .map(drop)
+    }
+
+    /// Waits until `wrr1` is served as it is, and said to be.
+    pub async fn await_ready(&self, limit: Duration) -> Result<()> {
+        let namespace = self.release.namespace;
+        let ready = namespace.await_condition(TRAEFIK_SERVICE, "wrr1", "Ready", "True", limit);
+        ready.await?;
+        self.await_loaded(limit).await
+    }
+
+    /// All Events, in words that say what they are about but not when it was.
+    pub async fn events(&self) -> Result<Vec<String>> {
+        let events = self.release.namespace.list(EVENT).await?;
+        let mut told: Vec<String> = events.iter().map(told).collect();
+        told.sort();
+        Ok(told)
     }
 
     /// Waits until the operator leads.
@@ -109,6 +133,54 @@ impl<'a> Scene<'a> {
         }
         Ok(versions)
     }
+}
+
+/// Applies the examples, and starts what answers.
+pub async fn apply_examples(namespace: &Namespace<'_>) -> Result<[App; 3]> {
+    for file in [
+        "services.yaml",
+        "weighted.yaml",
+        "mirroring.yaml",
+        "ingressroute.yaml",
+    ] {
+        namespace.apply_example(file, |text| text).await?;
+    }
+    Ok([
+        App::start(namespace, "svc1").await?,
+        App::start(namespace, "svc2").await?,
+        App::start(namespace, "svc3").await?,
+    ])
+}
+
+/// `wrr1: BackendNotFound: Service apps/svc9 does not exist`
+pub fn told(event: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (object, reason, note) = (&event["regarding"]["name"], &event["reason"], &event["note"]);
+    format!("{}: {}: {}", text(object), text(reason), text(note))
+}
+
+/// What was written and is neither a renewal of the Lease nor what one edit of `wrr1` needs.
+pub fn needless(writes: &[Write]) -> Vec<&Write> {
+    let of = |resource: &'static str| writes.iter().filter(move |write| write.resource == resource);
+    let mut needed: Vec<&Write> = of("leases").chain(of("pods")).collect();
+    let published = of("configmaps").find(|write| write.name == "weir-config");
+    let reported = of("traefikservices/status").find(|write| write.name == "wrr1");
+    needed.extend(published.into_iter().chain(reported).chain(of("events").next()));
+    let all = writes.iter();
+    all.filter(|write| !needed.contains(write)).collect()
+}
+
+/// Nothing is told twice.
+pub fn no_doubles(events: &[String]) {
+    let doubles: Vec<_> = events.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(doubles.is_empty(), "{doubles:#?} among {events:#?}");
+}
+
+/// The shares of svc1, svc2 and svc3 after [`Scene::set_weight`]; 1200 must be a multiple of twice the sum of all weights.
+pub const fn shares_of(weight: u64) -> [u64; 3] {
+    // svc1 answers what the mirror gets, too
+    let part = 1200 / (weight + 2);
+    [part * (weight + 1), part / 2, part / 2]
 }
 
 /// How many of 1200 requests svc1, svc2 and svc3 answer.
