@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use tokio::{task::JoinError, time::timeout};
@@ -16,6 +16,12 @@ use crate::{
     },
     publish::{ObjectKind, Plan, PlannedObject, bridge},
 };
+
+/// No object ever has this version, which is that of a cluster before anything was stored in it. So what is applied
+/// with it is made if there is nothing of its name, and refused if there is: another leader may just have made it.
+/// (To create it by POST would need a permission that cannot be confined to names, and what was created like that
+/// stays when it is no longer applied.)
+const NO_VERSION: &str = "1";
 
 /// Why a round ended early.
 #[derive(Debug, Error)]
@@ -118,14 +124,14 @@ impl Publisher {
         if stored.is_some_and(|stored| object.is_stored_as(stored)) {
             return Ok(false);
         }
-        if stored.is_none() {
-            self.ensure_owner().await?;
-            self.create(object).await?;
-        }
         let mut value = object.value.clone();
-        if let Some(stored) = self.stored.get(*kind, name) {
+        match stored {
             // refused if it has changed since
-            guard(&mut value, stored);
+            Some(stored) => guard(&mut value, stored),
+            None => {
+                value["metadata"]["resourceVersion"] = NO_VERSION.into();
+                self.ensure_owner().await?;
+            }
         }
         let apply = PatchParams::apply(FIELD_MANAGER).force();
         let answer = self.patch(object, &apply, &Patch::Apply(value)).await?;
@@ -137,27 +143,6 @@ impl Publisher {
                 .await?;
         }
         Ok(true)
-    }
-
-    /// Makes an object without content, unless there is one of its name: another leader may just have made
-    /// it, and applying would take it over whatever it holds. The content is applied, here as ever: what is
-    /// created in another way stays when it is no longer applied.
-    async fn create(&mut self, object: &PlannedObject) -> Result<(), RoundError> {
-        let mut value = object.value.clone();
-        if let Some(value) = value.as_object_mut() {
-            value.retain(|field, _| !["data", "binaryData"].contains(&field.as_str()));
-        }
-        let empty: DynamicObject =
-            serde_json::from_value(value).map_err(|error| failed(object, kube::Error::SerdeError(error)))?;
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        let api = self.api(object.kind);
-        let answer = fenced(&self.leadership, api.create(&params, &empty)).await;
-        let answer = answer.map_err(|error| failed(object, error))?;
-        self.stored.put(object.kind, whole(answer));
-        Ok(())
     }
 
     async fn patch(

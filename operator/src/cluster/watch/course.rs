@@ -11,6 +11,9 @@ use super::backoff::Backoff;
 /// A watch that was tried again and has not failed within so long works, though nothing happens.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// Failures in a row after which a watch lists anew.
+const START_OVER: u32 = 5;
+
 /// The course of a watch.
 #[derive(Debug, Default)]
 pub(in crate::cluster) struct Course {
@@ -76,6 +79,12 @@ impl Course {
         self.backoff.failed()
     }
 
+    /// Whether to list anew after a failure with this HTTP status instead of going on where it was: 410 says
+    /// that it was cut off for too long.
+    pub fn starts_over(&self, code: Option<u16>) -> bool {
+        code == Some(410) || self.failures().is_multiple_of(START_OVER)
+    }
+
     /// Failures since something worked.
     pub fn failures(&self) -> u32 {
         self.backoff.failures()
@@ -107,6 +116,21 @@ mod tests {
             i += 1;
         }
         back
+    }
+
+    #[test]
+    fn a_watch_starts_over_when_it_has_to_and_now_and_then() {
+        let mut course = Course::default();
+        let over: Vec<bool> = (0..10)
+            .map(|_| {
+                course.failed();
+                course.starts_over(Some(500))
+            })
+            .collect();
+        let when: Vec<usize> = (0..10).filter(|i| over[*i]).collect();
+        assert_eq!(when, [4, 9]);
+        course.failed();
+        assert!(course.starts_over(Some(410)) && !course.starts_over(None));
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,6 +20,20 @@ pub enum WatchHealth {
     Failing(String),
 }
 
+impl WatchHealth {
+    /// Whether it is because the API server cannot be reached.
+    fn is_cut_off(&self) -> bool {
+        matches!(self, Self::Failing(reason) if is_outage(reason))
+    }
+}
+
+const OUTAGE: &str = "the API server cannot be reached";
+
+/// Whether a reason is that nobody answers, and not what somebody answers.
+pub(in crate::cluster) fn is_outage(reason: &str) -> bool {
+    reason.starts_with(OUTAGE)
+}
+
 /// How all watches do. That of Nodes is among them once it is wanted.
 pub type Health = BTreeMap<Source, WatchHealth>;
 
@@ -38,8 +52,15 @@ impl Reporter {
     }
 
     pub fn watching(&self, source: &Source) {
-        if let Some(WatchHealth::Failing(_)) = self.put(source, &WatchHealth::Watching) {
+        let Some(WatchHealth::Failing(reason)) = self.put(source, &WatchHealth::Watching) else {
+            return;
+        };
+        if !is_outage(&reason) {
             tracing::info!("watching {source} again");
+        } else if self.0.borrow().values().any(WatchHealth::is_cut_off) {
+            tracing::debug!("watching {source} again");
+        } else {
+            tracing::info!("the API server can be reached again, and everything is watched");
         }
     }
 
@@ -53,9 +74,14 @@ impl Reporter {
 
     pub fn failing(&self, source: &Source, reason: &str) {
         let health = WatchHealth::Failing(reason.to_owned());
+        // an outage is one for all of them, whatever its errors are
+        let known = is_outage(reason) && self.0.borrow().values().any(WatchHealth::is_cut_off);
         // the same failure is told once, however often it is tried again
-        if self.put(source, &health).as_ref() != Some(&health) {
-            tracing::warn!("cannot watch {source}: {reason}");
+        let news = self.put(source, &health).as_ref() != Some(&health);
+        match (news, known) {
+            (true, false) => tracing::warn!("cannot watch {source}: {reason}"),
+            (true, true) => tracing::debug!("cannot watch {source}: {reason}"),
+            (false, _) => {}
         }
     }
 
@@ -83,7 +109,7 @@ impl fmt::Display for Reason<'_> {
                 while let Some(cause) = last.source() {
                     last = cause;
                 }
-                write!(f, "the API server cannot be reached: {last}")
+                write!(f, "{OUTAGE}: {last}")
             }
         }
     }
@@ -122,6 +148,7 @@ pub(in crate::cluster) fn failure(error: &watcher::Error) -> (Option<u16>, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{scope::Scope, testing::log::Logged};
 
     fn forbidden(message: &str) -> watcher::Error {
         let status = Status {
@@ -153,6 +180,37 @@ mod tests {
             Reason(&error).to_string(),
             "the API server cannot be reached: connection refused"
         );
+    }
+
+    #[test]
+    fn an_outage_is_told_once_for_all_watches() {
+        let logged = Logged::start("info");
+        let sources = Scope::default().sources();
+        let (reporter, _health) = Reporter::new(sources.clone());
+        for error in ["connection reset", "connection refused", "connection refused"] {
+            for source in &sources {
+                reporter.failing(source, &format!("{OUTAGE}: {error}"));
+            }
+        }
+        let told = logged.lines("");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("connection reset"), "{told:?}");
+        // what somebody answers is another thing
+        reporter.failing(&sources[1], "no");
+        for source in &sources {
+            reporter.watching(source);
+        }
+        let told: Vec<String> = logged.lines("").split_off(1);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(
+            told[0].ends_with(&format!("cannot watch {}: no", sources[1])),
+            "{told:?}"
+        );
+        assert!(
+            told[1].ends_with(&format!("watching {} again", sources[1])),
+            "{told:?}"
+        );
+        assert!(told[2].contains("can be reached again"), "{told:?}");
     }
 
     #[test]

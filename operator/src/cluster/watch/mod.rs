@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 pub(super) use self::{
     backoff::Backoff,
     course::{Course, Step},
-    health::{Reason, failure},
+    health::{Reason, failure, is_outage},
     source::whole,
 };
 use self::{health::Reporter, source::Task};

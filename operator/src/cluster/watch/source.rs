@@ -29,9 +29,6 @@ use crate::{
     compile::finding::Kind,
 };
 
-/// Failures in a row after which a watch lists anew instead of trying to go on where it was.
-const START_OVER: u32 = 5;
-
 /// One watch.
 pub(super) struct Task {
     pub client: Client,
@@ -91,8 +88,7 @@ impl Task {
                     self.tell_empty().await?;
                 }
                 sleep(delay).await;
-                // 410: it was cut off for too long to go on where it was
-                if gone || code == Some(410) || course.failures() % START_OVER == 0 {
+                if gone || course.starts_over(code) {
                     break;
                 }
             }
