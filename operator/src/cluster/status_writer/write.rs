@@ -71,11 +71,16 @@ impl Writer {
             (None, Some(_)) => self.write_status(&job).await,
             (None, None) => Ok(Outcome::Written),
         };
+        // whoever is told of one missing permission wants to hear of the other
+        let both = |error: &WriteError| {
+            let forbidden = forbidden.iter().map(|text| format!("{text}; "));
+            Some(forbidden.chain([error.to_string()]).collect())
+        };
         let (outcome, failure) = match result {
             Ok(outcome) => (outcome, forbidden),
             Err(WriteError::NotLeading) => (Outcome::Failed, None),
-            Err(error) if error.is_refusal() => (Outcome::Refused, Some(error.to_string())),
-            Err(error) => (Outcome::Failed, Some(error.to_string())),
+            Err(error) if error.is_refusal() => (Outcome::Refused, both(&error)),
+            Err(error) => (Outcome::Failed, both(&error)),
         };
         Done {
             job,

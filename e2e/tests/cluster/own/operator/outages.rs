@@ -170,6 +170,17 @@ impl Outage {
             Ok(())
         })
         .await?;
+        for operator in operators {
+            eventually("an operator says that it is up to date", LIMIT, async || {
+                let (status, ready) = operator.page("/readyz").await?;
+                ensure!(
+                    status.is_success() && !ready.contains("not up to date"),
+                    "{status}: {ready}"
+                );
+                Ok(())
+            })
+            .await?;
+        }
         Ok(())
     }
 }

@@ -133,6 +133,13 @@ async fn an_operator_names_the_rights_that_it_lacks_and_goes_on_as_it_gets_them(
     for name in SERVICES {
         release.await_programmed(name).await.unwrap();
     }
+    eventually("nothing is missing", LIMIT, async || {
+        let ready = operator.page("/readyz").await?.1;
+        ensure!(!ready.contains("not up to date"), "{ready}");
+        Ok(())
+    })
+    .await
+    .unwrap();
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
