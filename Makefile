@@ -89,7 +89,7 @@ endif
 
 e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses a cluster that is there
 	@e2e/tools/build $(E2E_TOOLS) >/dev/null
-	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster --test chart -- --ignored $(E2E_SKIP)
+	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster --test chart -- --ignored --test-threads 4 $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
 
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.

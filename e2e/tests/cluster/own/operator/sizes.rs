@@ -210,7 +210,7 @@ async fn what_is_too_much_for_a_config_map_is_held_back_from_the_newest_on_and_t
     for (_, message) in &held {
         assert_eq!(
             message,
-            "all objects together make a config of 1.2 MiB (1.6 MiB before compression), more than the 1.0 MiB that fit \
+            "all objects together make a config of 1.1 MiB (1.6 MiB before compression), more than the 1.0 MiB that fit \
              into a ConfigMap; the newest are held back, and this one with its 16 KiB is one of them"
         );
     }
