@@ -79,7 +79,9 @@ impl Operator {
         let told = String::from_utf8_lossy(&metrics).into_owned() + &self.process.log();
         let refused = told
             .lines()
-            .filter(|line| line.contains("forbidden") || line.contains("permission"));
+            .filter(|line| line.contains("forbidden") || line.contains("permission"))
+            // a counter that has counted nothing
+            .filter(|line| !line.ends_with("} 0"));
         assert_eq!(refused.collect::<Vec<_>>(), Vec::<&str>::new());
     }
 }
