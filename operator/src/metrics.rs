@@ -44,7 +44,8 @@ use crate::{
 type Labels = [(&'static str, &'static str); 1];
 
 /// Why rounds of publishing end early.
-const PUBLISH_FAILURES: [&str; 9] = [
+const PUBLISH_FAILURES: [&str; 10] = [
+    "another_version",
     "conflict",
     "forbidden",
     "internal",
