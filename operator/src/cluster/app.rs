@@ -80,7 +80,12 @@ pub async fn run(
     let metrics = Metrics::register(&mut registry);
 
     let (changes, changes_in) = mpsc::channel(CHANGES);
-    let (engine, outputs) = Engine::new(settings.scope.clone(), settings.compile.clone(), settings.waits);
+    let (engine, outputs) = Engine::new(
+        settings.scope.clone(),
+        settings.compile.clone(),
+        settings.waits,
+        metrics.compiler.clone(),
+    );
     let watches = Watches::start(&mut tasks, &client, &settings.scope, &changes, &outputs.wanted);
     let sources = Sources {
         stage: stage_out,
