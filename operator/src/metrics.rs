@@ -3,6 +3,7 @@
 //! | name | what |
 //! | --- | --- |
 //! | `weir_compile_seconds` | time to compile |
+//! | `weir_compile_failures_total` | compilations that broke down or made a config that does not hold: a defect, and the last config stays |
 //! | `weir_publish_seconds` | time from a change until everything is stored |
 //! | `weir_published_objects_total{kind}` | objects written |
 //! | `weir_published_bytes_total{kind}` | bytes of their data |
@@ -44,7 +45,8 @@ use crate::{
 type Labels = [(&'static str, &'static str); 1];
 
 /// Why rounds of publishing end early.
-const PUBLISH_FAILURES: [&str; 9] = [
+const PUBLISH_FAILURES: [&str; 10] = [
+    "another_version",
     "conflict",
     "forbidden",
     "internal",
@@ -99,18 +101,33 @@ impl Metrics {
 #[derive(Clone, Debug)]
 pub struct CompilerMetrics {
     duration: Histogram,
+    failures: Counter,
 }
 
 impl CompilerMetrics {
     fn register(registry: &mut Registry) -> Self {
         let duration = Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]);
         registry.register("compile_seconds", "Time to compile", duration.clone());
-        Self { duration }
+        let failures = Counter::default();
+        let help = "Compilations that broke down or made a config that does not hold";
+        registry.register("compile_failures", help, failures.clone());
+        Self { duration, failures }
     }
 
     /// Something was compiled, in so long.
     pub fn compiled(&self, duration: Duration) {
         self.duration.observe(duration.as_secs_f64());
+    }
+
+    /// A compilation broke down, or what it made does not hold.
+    pub fn failed(&self) {
+        self.failures.inc();
+    }
+
+    /// How often that happened.
+    #[cfg(test)]
+    pub fn failures(&self) -> u64 {
+        self.failures.get()
     }
 }
 
@@ -353,6 +370,7 @@ mod tests {
         let shown = text(&registry);
         for series in [
             "weir_compile_seconds_count 1",
+            "weir_compile_failures_total 0",
             "weir_publish_seconds_count 1",
             r#"weir_published_objects_total{kind="Secret"} 1"#,
             r#"weir_published_bytes_total{kind="Secret"} 12"#,

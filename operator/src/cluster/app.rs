@@ -1,6 +1,7 @@
 //! The whole operator: everything wired together, until it is told to end.
 
 use std::{
+    convert::Infallible,
     future::{Future, pending},
     net::SocketAddr,
     pin::pin,
@@ -21,7 +22,7 @@ use tokio::{
 use super::{
     Scope,
     admin::{Admin, Sources, Stage},
-    engine::{CHANGES, Engine, Waits},
+    engine::{CHANGES, Engine, Published, Waits},
     journal,
     lease::{Candidate, Elector, Leadership},
     proxies::{self, Proxies},
@@ -79,7 +80,12 @@ pub async fn run(
     let metrics = Metrics::register(&mut registry);
 
     let (changes, changes_in) = mpsc::channel(CHANGES);
-    let (engine, outputs) = Engine::new(settings.scope.clone(), settings.compile.clone(), settings.waits);
+    let (engine, outputs) = Engine::new(
+        settings.scope.clone(),
+        settings.compile.clone(),
+        settings.waits,
+        metrics.compiler.clone(),
+    );
     let watches = Watches::start(&mut tasks, &client, &settings.scope, &changes, &outputs.wanted);
     let sources = Sources {
         stage: stage_out,
@@ -119,6 +125,7 @@ pub async fn run(
         stored.state.clone(),
         metrics.clone(),
     );
+    let built_upon = stored.previous.clone();
     let inputs = Inputs {
         state: stored.state,
         proxies: seen.clone(),
@@ -134,12 +141,12 @@ pub async fn run(
         "the log",
         journal::proxies(seen, leadership.clone(), settings.proxies),
     );
-    stage.send_replace(Stage::Running(leadership));
 
     let result = tokio::select! {
         () = &mut stop => Ok(()),
         error = tasks.broken() => Err(error),
         error = election.broken() => Err(error),
+        never = tell_stage(&stage, &leadership, stored.blocked, &built_upon) => match never {},
     };
     tracing::info!("stopping");
     stage.send_replace(Stage::Stopping);
@@ -147,6 +154,27 @@ pub async fn run(
     tasks.shutdown().await;
     election.end().await;
     result
+}
+
+/// Says that everything runs, or what somebody has to do first. Once there is something to build upon it
+/// stays at that: what is known stays in force.
+async fn tell_stage(
+    stage: &watch::Sender<Stage>,
+    leadership: &Leadership,
+    mut blocked: watch::Receiver<Option<String>>,
+    built_upon: &Published,
+) -> Infallible {
+    loop {
+        let why = blocked.borrow_and_update().clone();
+        stage.send_replace(match why {
+            Some(why) if built_upon.borrow().is_none() => Stage::Waiting(why),
+            _ => Stage::Running(leadership.clone()),
+        });
+        if blocked.changed().await.is_err() {
+            // the publisher broke down, which is told elsewhere
+            return pending().await;
+        }
+    }
 }
 
 fn waiting(settings: &Settings, why: &str) -> Stage {

@@ -6,6 +6,7 @@ pub(super) mod log;
 use std::{sync::Arc, time::Duration};
 
 use kube::runtime::watcher::Event;
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, watch},
@@ -17,9 +18,12 @@ use super::{
     Answer, Change, Fetched, Observed, Scope, Source,
     engine::{Compiled, Engine, Outputs, Waits},
 };
-use crate::compile::{
-    Options,
-    finding::{Kind, ObjectId},
+use crate::{
+    compile::{
+        Options,
+        finding::{Kind, ObjectId},
+    },
+    metrics::Metrics,
 };
 
 /// An engine that runs, and all that goes in and out of it.
@@ -42,7 +46,13 @@ impl Bench {
     }
 
     pub fn with(scope: Scope, waits: Waits) -> Self {
-        let (engine, outputs) = Engine::new(scope.clone(), Options::default(), waits);
+        let metrics = Metrics::register(&mut Registry::default()).compiler;
+        let (engine, outputs) = Engine::new(scope.clone(), Options::default(), waits, metrics);
+        Self::of(engine, outputs, scope)
+    }
+
+    /// Of this engine.
+    pub fn of(engine: Engine, outputs: Outputs, scope: Scope) -> Self {
         let (changes, changes_in) = mpsc::channel(super::engine::CHANGES);
         let (published, published_in) = watch::channel(None);
         tokio::spawn(engine.run(changes_in, published_in));

@@ -27,6 +27,18 @@ pub enum ReadError {
     NoText,
 }
 
+impl ReadError {
+    /// Whether it is whole as another version of the operator wrote it, in a form that this one does not
+    /// read. Nobody edits a document and gets its digest right by chance.
+    pub fn is_of_another_version(&self) -> bool {
+        match self {
+            Self::Text(TextError::Schema(_)) => true,
+            Self::Text(TextError::Content(error)) => error.is_data(),
+            _ => false,
+        }
+    }
+}
+
 /// The config in some stored ConfigMaps; that of an operator that never published where none of them has
 /// one.
 pub fn previous<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Result<Config, ReadError> {
@@ -48,4 +60,37 @@ fn stored_text(object: &Value) -> Option<Result<String, ReadError>> {
 pub(super) fn unpack(packed: &str) -> Result<String, ReadError> {
     let text = gunzip(&BASE64_STANDARD.decode(packed)?)?;
     String::from_utf8(text).map_err(|_| ReadError::NoText)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use weir_model::document::text::Digest;
+
+    use super::*;
+
+    fn error(text: &str) -> ReadError {
+        previous([&json!({ "data": { "config.json": text } })]).unwrap_err()
+    }
+
+    fn sealed(body: &str) -> String {
+        let digest = Digest::of(body.as_bytes());
+        format!("{{\"digest\":\"{digest}\",\"document\":\n{body}\n}}\n")
+    }
+
+    #[test]
+    fn another_versions_config_is_told_from_a_broken_one() {
+        let field = r#"{"nodes":{},"more":1,"revision":3,"routes":{},"schema":1,"transports":{}}"#;
+        let newer = r#"{"schema":99,"more":{}}"#;
+        for body in [field, newer] {
+            assert!(error(&sealed(body)).is_of_another_version(), "{body}");
+        }
+        let edited = sealed(newer).replace("99", "98");
+        let cut = sealed(&newer[..9]);
+        for text in ["{}", newer, &edited, &cut] {
+            assert!(!error(text).is_of_another_version(), "{text}");
+        }
+        let packed = json!({ "binaryData": { "config.json.gz": "eA==" } });
+        assert!(!previous([&packed]).unwrap_err().is_of_another_version());
+    }
 }

@@ -24,11 +24,19 @@ impl Default for Waits {
     }
 }
 
+/// After the first failure; doubled by each further one in a row.
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_mins(1);
+
 /// Changes that wait to be built.
 #[derive(Debug)]
 pub(super) struct Holdoff {
     waits: Waits,
     waiting: Option<Waiting>,
+    /// What could not be built, and when to try again.
+    again: Option<(Waiting, Instant)>,
+    /// Failures in a row.
+    failures: u32,
 }
 
 /// What a build takes in.
@@ -45,7 +53,12 @@ pub(super) struct Waiting {
 impl Holdoff {
     /// Without any change.
     pub fn new(waits: Waits) -> Self {
-        Self { waits, waiting: None }
+        Self {
+            waits,
+            waiting: None,
+            again: None,
+            failures: 0,
+        }
     }
 
     /// A change came.
@@ -66,16 +79,39 @@ impl Holdoff {
 
     /// When to build; nothing: there is nothing to build.
     pub fn due(&self) -> Option<Instant> {
-        let waiting = self.waiting.as_ref()?;
-        Some(if waiting.at_once {
-            waiting.first
-        } else {
-            (waiting.last + self.waits.quiet).min(waiting.first + self.waits.longest)
-        })
+        let again = self.again.map(|(_, due)| due);
+        let waiting = self.waiting.map(|waiting| {
+            if waiting.at_once {
+                waiting.first
+            } else {
+                (waiting.last + self.waits.quiet).min(waiting.first + self.waits.longest)
+            }
+        });
+        waiting.into_iter().chain(again).min()
     }
 
     /// Takes the changes, to be built now.
     pub fn take(&mut self) -> Option<Waiting> {
-        self.waiting.take()
+        let again = self.again.take().map(|(waiting, _)| waiting);
+        match (again, self.waiting.take()) {
+            (Some(again), Some(waiting)) => Some(Waiting {
+                first: again.first,
+                changes: again.changes + waiting.changes,
+                ..waiting
+            }),
+            (again, waiting) => again.or(waiting),
+        }
+    }
+
+    /// These could not be built: they are due again after a while, or with the next change.
+    pub fn failed(&mut self, waiting: Waiting, now: Instant) {
+        let delay = FIRST * 2_u32.saturating_pow(self.failures.min(6));
+        self.failures += 1;
+        self.again = Some((waiting, now + delay.min(LONGEST)));
+    }
+
+    /// Something was built.
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
     }
 }

@@ -20,13 +20,19 @@ use super::{
     scope::Scope,
     store::{Effect, Store, Wanted},
 };
-use crate::compile::{Options, compile};
+use crate::{
+    compile::{Compilation, Options, Snapshot, compile},
+    metrics::CompilerMetrics,
+};
 
 /// Changes that may wait to be taken in; watches wait beyond that. Enough for a page of a list.
 pub const CHANGES: usize = 512;
 
 /// What is published: nothing while that was not read yet.
 pub type Published = watch::Receiver<Option<Arc<Config>>>;
+
+/// What compiles.
+type Compiler = fn(&Snapshot, &Options, &Config) -> Compilation;
 
 /// What the engine tells others.
 #[derive(Clone, Debug)]
@@ -47,14 +53,17 @@ pub struct Engine {
     holdoff: Holdoff,
     /// What is published now.
     published: Option<Arc<Config>>,
-    running: Option<JoinHandle<Compiled>>,
+    compiler: Compiler,
+    /// What is compiled, and the changes that takes in.
+    running: Option<(JoinHandle<Compiled>, Waiting)>,
+    metrics: CompilerMetrics,
     compiled: watch::Sender<Option<Arc<Compiled>>>,
     wanted: watch::Sender<Wanted>,
 }
 
 impl Engine {
     /// An engine that knows nothing yet, and what it will tell.
-    pub fn new(scope: Scope, options: Options, waits: Waits) -> (Self, Outputs) {
+    pub fn new(scope: Scope, options: Options, waits: Waits, metrics: CompilerMetrics) -> (Self, Outputs) {
         let options = Arc::new(options);
         let records = Records::default();
         let (compiled, compiled_out) = watch::channel(None);
@@ -64,7 +73,9 @@ impl Engine {
             options,
             holdoff: Holdoff::new(waits),
             published: None,
+            compiler: compile,
             running: None,
+            metrics,
             compiled,
             wanted,
         };
@@ -76,6 +87,13 @@ impl Engine {
         (engine, outputs)
     }
 
+    /// With another compiler.
+    #[cfg(test)]
+    pub(super) fn compiling_by(mut self, compiler: Compiler) -> Self {
+        self.compiler = compiler;
+        self
+    }
+
     /// Runs until the senders of changes, or of what is published, are gone.
     pub async fn run(mut self, mut changes: mpsc::Receiver<Change>, mut published: Published) {
         self.take_published(&mut published);
@@ -84,7 +102,7 @@ impl Engine {
             tokio::select! {
                 // due builds come before more changes, or a flood of these would put them off
                 biased;
-                result = finished(&mut self.running) => self.give_out(result),
+                (result, waiting) = finished(&mut self.running) => self.give_out(result, waiting),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.build(),
                 news = published.changed() => match news {
                     Ok(()) => self.take_published(&mut published),
@@ -149,11 +167,11 @@ impl Engine {
             return;
         };
         let Waiting { first, changes, .. } = waiting;
-        let options = self.options.clone();
+        let (options, compiler) = (self.options.clone(), self.compiler);
         let snapshot = Arc::new(self.store.snapshot().clone());
-        self.running = Some(tokio::task::spawn_blocking(move || {
+        let running = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
-            let compilation = compile(&snapshot, &options, &previous);
+            let compilation = compiler(&snapshot, &options, &previous);
             Compiled {
                 compilation,
                 snapshot,
@@ -162,10 +180,11 @@ impl Engine {
                 changed_at: first,
                 duration: started.elapsed(),
             }
-        }));
+        });
+        self.running = Some((running, waiting));
     }
 
-    fn give_out(&mut self, result: Result<Compiled, JoinError>) {
+    fn give_out(&mut self, result: Result<Compiled, JoinError>, waiting: Waiting) {
         match result {
             Ok(compiled) => {
                 tracing::debug!(
@@ -174,11 +193,19 @@ impl Engine {
                     findings = compiled.compilation.findings.len(),
                     "compiled"
                 );
+                self.holdoff.succeeded();
+                if !compiled.compilation.violations.is_empty() {
+                    self.metrics.failed();
+                }
                 self.compiled.send_replace(Some(Arc::new(compiled)));
                 self.note_foreign();
             }
             // what was given out before stays
-            Err(error) => tracing::error!(%error, "the compiler failed; the next change tries again"),
+            Err(error) => {
+                tracing::error!(%error, "the compiler broke down, and is tried again; please report this");
+                self.metrics.failed();
+                self.holdoff.failed(waiting, Instant::now());
+            }
         }
     }
 
@@ -190,12 +217,14 @@ impl Engine {
 }
 
 /// Waits for the end of what is running, if anything is.
-async fn finished(running: &mut Option<JoinHandle<Compiled>>) -> Result<Compiled, JoinError> {
+async fn finished(
+    running: &mut Option<(JoinHandle<Compiled>, Waiting)>,
+) -> (Result<Compiled, JoinError>, Waiting) {
     match running {
-        Some(handle) => {
-            let result = handle.await;
+        Some((handle, waiting)) => {
+            let finished = (handle.await, *waiting);
             *running = None;
-            result
+            finished
         }
         None => future::pending().await,
     }

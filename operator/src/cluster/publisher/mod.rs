@@ -7,7 +7,11 @@
 //!
 //! A compilation counts its revisions from the config that was published when it was made. Where another
 //! one turns out to be published meanwhile, the round ends: the engine hears of it and compiles again.
+//!
+//! A config that cannot be read is written anew when somebody broke it. What another version of the operator
+//! wrote stays: it holds what was accepted before, which is known nowhere else.
 
+mod another_version;
 mod owner;
 mod planned;
 mod stored;
@@ -52,6 +56,8 @@ pub struct Outputs {
     pub previous: watch::Receiver<Option<Arc<Config>>>,
     /// How far the leader has come.
     pub state: watch::Receiver<State>,
+    /// Why nothing can be published, on every replica, as long as that is so.
+    pub blocked: watch::Receiver<Option<String>>,
 }
 
 /// A state of the stored config.
@@ -85,6 +91,7 @@ pub struct Publisher {
     taken: Taken,
     previous: watch::Sender<Option<Arc<Config>>>,
     state: watch::Sender<State>,
+    blocked: watch::Sender<Option<String>>,
     backoff: Backoff,
 }
 
@@ -99,6 +106,7 @@ impl Publisher {
     ) -> (Self, Outputs) {
         let (previous, previous_out) = watch::channel(None);
         let (state, state_out) = watch::channel(State::default());
+        let (blocked, blocked_out) = watch::channel(None);
         let publisher = Self {
             client,
             settings: Arc::new(settings),
@@ -109,11 +117,13 @@ impl Publisher {
             taken: Taken::Nothing,
             previous,
             state,
+            blocked,
             backoff: Backoff::default(),
         };
         let outputs = Outputs {
             previous: previous_out,
             state: state_out,
+            blocked: blocked_out,
         };
         (publisher, outputs)
     }
@@ -180,7 +190,7 @@ impl Publisher {
     }
 
     /// Tells the engine what is published, if that is something else than before. An object that was
-    /// deleted or cannot be read is written anew out of what is known.
+    /// deleted or was broken is written anew out of what is known.
     fn take_up(&mut self) {
         if !self.stored.is_complete() {
             return;
@@ -190,14 +200,21 @@ impl Publisher {
         if self.taken == taken {
             return;
         }
-        let config = publish::previous(self.stored.of_kind(ObjectKind::ConfigMap)).unwrap_or_else(|error| {
-            tracing::warn!(
-                object = name,
-                "what is published cannot be read, and is written anew: {error}"
-            );
-            Config::default()
-        });
         self.taken = taken;
+        let config = match publish::previous(self.stored.of_kind(ObjectKind::ConfigMap)) {
+            Ok(config) => config,
+            Err(error) if error.is_of_another_version() => {
+                self.block(&name, &error);
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    object = name,
+                    "what is published cannot be read, and is written anew: {error}"
+                );
+                Config::default()
+            }
+        };
         let known = self.previous.borrow().clone();
         let news = match known {
             None => true,
@@ -206,10 +223,14 @@ impl Publisher {
         if news {
             self.previous.send_replace(Some(Arc::new(config)));
         }
+        self.unblock();
     }
 
     /// Brings what is stored in line with what was compiled; when to try again.
     async fn round(&mut self) -> Option<Instant> {
+        if self.is_blocked() {
+            return Some(Instant::now() + self.backoff.failed());
+        }
         let previous = self.previous.borrow().clone()?;
         let compiled = self.compiled.borrow_and_update().clone()?;
         if !compiled.holds_for(&previous) {

@@ -80,6 +80,10 @@ impl Publisher {
             .await
             .map_err(RoundError::Panicked)?
             .map_err(RoundError::Text)?;
+        if planned.plan.is_none() && planned.compiled.compilation.violations.is_empty() {
+            // only without what is held back: what the compiler made was counted then
+            self.metrics.compiler.failed();
+        }
         self.state
             .send_modify(|state| state.planned = Some(planned.clone()));
         Ok(planned)
