@@ -15,6 +15,7 @@ const NOT_ACCEPTED: &str = "NotAccepted";
 const LAST_GOOD_SERVED: &str = "LastGoodServed";
 const PENDING: &str = "Pending";
 const WAITING_FOR_PROXIES: &str = "WaitingForProxies";
+const PROXIES_UNKNOWN: &str = "ProxiesUnknown";
 const NO_PROXIES: &str = "NoProxies";
 const PROXY_REJECTED: &str = "ProxyRejected";
 const CONFIG_TOO_LARGE: &str = "ConfigTooLarge";
@@ -78,7 +79,11 @@ fn internal_error(view: &View<'_>) -> String {
 
 fn by_proxies(progress: &Progress, revision: u64) -> Condition {
     let fails = |reason, message: String| Condition::fails(PROGRAMMED, reason, message);
-    let Progress { published, proxies } = progress;
+    let Progress {
+        published,
+        proxies,
+        unknown,
+    } = progress;
     if revision > published.revision {
         return match &published.failure {
             Some(failure) => fails(
@@ -87,6 +92,14 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
             ),
             None => fails(PENDING, format!("revision {revision} is being published")),
         };
+    }
+    if let Some(why) = unknown {
+        return fails(
+            PROXIES_UNKNOWN,
+            format!(
+                "whether proxies run revision {revision} is not known, since their pods cannot be watched: {why}"
+            ),
+        );
     }
     let ready: Vec<&Proxy> = proxies.iter().filter(|proxy| proxy.ready).collect();
     let slow: Vec<&Proxy> = ready
@@ -190,7 +203,14 @@ mod tests {
             revision: published,
             ..Published::default()
         };
-        let condition = by_proxies(&Progress { published, proxies }, revision);
+        let condition = by_proxies(
+            &Progress {
+                published,
+                proxies,
+                unknown: None,
+            },
+            revision,
+        );
         assert_eq!(condition.holds, condition.reason == PROGRAMMED);
         (condition.reason, condition.message)
     }
@@ -275,6 +295,7 @@ mod tests {
             &Progress {
                 published,
                 proxies: vec![],
+                unknown: None,
             },
             8,
         );

@@ -11,6 +11,8 @@ pub struct Progress {
     pub published: Published,
     /// The proxies, sorted by pod.
     pub proxies: Vec<Proxy>,
+    /// Why the proxies' pods cannot be watched, as long as nothing is known of them.
+    pub unknown: Option<String>,
 }
 
 /// What was published last.

@@ -42,6 +42,12 @@ const PARALLEL: usize = 16;
 /// From one warning about failures to the next: all pods fail for one reason, and are tried again for long.
 const WARN: Duration = Duration::from_secs(30);
 
+/// For the first list of the pods, before it is told that nothing is known of them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The proxies, sorted by pod; or why their pods are not known.
+pub type Known = Result<Vec<Proxy>, String>;
+
 /// Where proxies are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -60,12 +66,16 @@ pub struct Proxies {
     leadership: Leadership,
     metrics: Metrics,
     published: watch::Receiver<State>,
-    seen: watch::Sender<Option<Vec<Proxy>>>,
+    seen: watch::Sender<Option<Known>>,
     pods: BTreeMap<String, ProxyPod>,
     /// Pods that were seen since a list began.
     listing: Option<BTreeMap<String, ProxyPod>>,
     /// Whether all pods are known.
     listed: bool,
+    /// Why the pods cannot be watched, as far as is known.
+    failure: Option<String>,
+    /// Until when they should be listed; nothing: that is past.
+    patience: Option<Instant>,
     schedule: Schedule,
     /// Questions that have no answer yet.
     asking: usize,
@@ -89,14 +99,14 @@ enum Done {
 }
 
 impl Proxies {
-    /// And what they serve, sorted by pod: nothing before all were asked, and on replicas that do not lead.
+    /// And what they serve: nothing before all were asked, and on replicas that do not lead.
     pub fn new(
         client: Client,
         settings: Settings,
         leadership: Leadership,
         published: watch::Receiver<State>,
         metrics: Metrics,
-    ) -> (Self, watch::Receiver<Option<Vec<Proxy>>>) {
+    ) -> (Self, watch::Receiver<Option<Known>>) {
         let (sender, receiver) = watch::channel(None);
         let proxies = Self {
             client,
@@ -108,6 +118,8 @@ impl Proxies {
             pods: BTreeMap::new(),
             listing: None,
             listed: false,
+            failure: None,
+            patience: Some(Instant::now() + PATIENCE),
             schedule: Schedule::default(),
             asking: 0,
             under_way: FuturesUnordered::new(),
@@ -124,7 +136,13 @@ impl Proxies {
         loop {
             let next = self.schedule.next().filter(|_| leading && self.asking < PARALLEL);
             tokio::select! {
-                Some(event) = events.next() => self.observe(event, leading),
+                Some(event) = events.next() => match event {
+                    Ok(event) => self.observe(event, leading),
+                    Err(failure) => self.failure = Some(failure),
+                },
+                () = sleep_until(self.patience.unwrap_or_else(Instant::now)), if self.patience.is_some() => {
+                    self.patience = None;
+                }
                 changed = self.published.changed() => match changed {
                     Ok(()) => {
                         let digests = self.published.borrow_and_update().published.digests.clone();
@@ -261,18 +279,35 @@ impl Proxies {
 
     fn tell(&self, leading: bool) {
         let now = Instant::now();
-        let known = leading && self.listed && (self.seen.borrow().is_some() || self.schedule.all_asked());
-        let proxies = known.then(|| self.pods.values().map(|pod| self.proxy(pod, now)).collect());
+        let known = leading.then(|| self.known(now)).flatten();
         self.seen.send_if_modified(|before| {
-            let news = *before != proxies;
+            let news = *before != known;
             if news {
+                let proxies = known.as_ref().and_then(|known| known.as_ref().ok());
                 self.metrics
                     .delivery
-                    .proxies(proxies.as_deref().unwrap_or_default());
-                *before = proxies;
+                    .proxies(proxies.map(Vec::as_slice).unwrap_or_default());
+                *before = known;
             }
             news
         });
+    }
+
+    /// Nothing as long as it will soon be known.
+    fn known(&self, now: Instant) -> Option<Known> {
+        let before = self.seen.borrow();
+        if self.listed {
+            if matches!(*before, Some(Ok(_))) || self.schedule.all_asked() {
+                return Some(Ok(self.pods.values().map(|pod| self.proxy(pod, now)).collect()));
+            }
+            return before.clone();
+        }
+        let failure = || {
+            self.failure
+                .clone()
+                .unwrap_or_else(|| "the API server does not list them".to_owned())
+        };
+        self.patience.is_none().then(|| Err(failure()))
     }
 
     fn proxy(&self, pod: &ProxyPod, now: Instant) -> Proxy {
@@ -327,25 +362,79 @@ mod tests {
     use super::*;
     use crate::cluster::testing::{api::FakeApi, log::Logged};
 
-    #[tokio::test]
-    async fn that_pods_cannot_be_touched_is_told_once_for_all_of_them() {
-        let logged = Logged::start("info");
-        let api = FakeApi::start().await;
+    fn proxies(api: &FakeApi) -> (Proxies, Others) {
         let settings = Settings {
             namespace: "weir".to_owned(),
             selector: "app=proxy".to_owned(),
             admin_port: 9000,
         };
-        let (_claim, leadership) = Leadership::always();
-        let (_state, published) = watch::channel(State::default());
+        let (claim, leadership) = Leadership::always();
+        let (state, published) = watch::channel(State::default());
         let metrics = Metrics::register(&mut Registry::default());
-        let (mut proxies, _seen) = Proxies::new(
-            api.client.clone(),
-            settings,
-            leadership.clone(),
-            published,
-            metrics,
+        let (proxies, seen) = Proxies::new(api.client.clone(), settings, leadership, published, metrics);
+        let others = Others {
+            seen,
+            _claim: claim,
+            _state: state,
+        };
+        (proxies, others)
+    }
+
+    /// What others hold.
+    struct Others {
+        seen: watch::Receiver<Option<Known>>,
+        _claim: watch::Sender<Option<Instant>>,
+        _state: watch::Sender<State>,
+    }
+
+    #[tokio::test]
+    async fn that_pods_cannot_be_listed_is_told_instead_of_what_they_serve() {
+        let api = FakeApi::start().await;
+        api.refuse(
+            "GET /api/v1/namespaces/weir/pods",
+            403,
+            r#"pods is forbidden: User "me" cannot list resource "pods" in API group "" in the namespace "weir""#,
         );
+        let (mut proxies, mut others) = proxies(&api);
+        proxies.tell(true);
+        assert_eq!(*others.seen.borrow(), None, "it may be known soon");
+        proxies.patience = Some(Instant::now());
+        tokio::spawn(proxies.run());
+        let told = others.seen.wait_for(
+            |known| matches!(known, Some(Err(why)) if why.contains(r#"permission is missing: user "me" needs verb "list" on "pods""#)),
+        );
+        tokio::time::timeout(Duration::from_secs(20), told)
+            .await
+            .expect("nothing is told")
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn pods_that_are_listed_late_are_told_once_they_were_asked() {
+        let api = FakeApi::start().await;
+        let (mut proxies, others) = proxies(&api);
+        proxies.patience = None;
+        proxies.tell(true);
+        assert!(matches!(*others.seen.borrow(), Some(Err(_))));
+        proxies
+            .schedule
+            .running(&[("p".to_owned(), "1".to_owned())].into(), Instant::now());
+        proxies.listed = true;
+        proxies.tell(true);
+        assert!(matches!(*others.seen.borrow(), Some(Err(_))));
+        proxies.schedule.answered("p", "1", None, Instant::now());
+        proxies.tell(true);
+        assert_eq!(*others.seen.borrow(), Some(Ok(Vec::new())));
+        proxies.tell(false);
+        assert_eq!(*others.seen.borrow(), None);
+    }
+
+    #[tokio::test]
+    async fn that_pods_cannot_be_touched_is_told_once_for_all_of_them() {
+        let logged = Logged::start("info");
+        let api = FakeApi::start().await;
+        let (mut proxies, _others) = proxies(&api);
+        let leadership = proxies.leadership.clone();
         api.refuse(
             "PATCH /api/v1/namespaces/weir/pods/",
             403,
