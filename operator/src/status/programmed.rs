@@ -7,7 +7,7 @@ use super::{
     condition::{Condition, PROGRAMMED},
     merge::stored_condition,
     progress::{Progress, Proxy},
-    text::names,
+    text::{cut, names},
 };
 use crate::compile::finding::ObjectId;
 
@@ -24,6 +24,8 @@ const INTERNAL_ERROR: &str = "InternalError";
 
 /// Pods that a message names.
 const PODS_SHOWN: usize = 5;
+/// Of what is wrong with each of them.
+const TROUBLE_BYTES: usize = 1024;
 
 /// What an object's config says of it.
 pub(super) enum Served {
@@ -143,9 +145,17 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
         "{} of {} proxies run revision {revision}; waiting for {}",
         ready.len() - slow.len(),
         ready.len(),
-        names(slow.iter().map(|p| &p.pod), PODS_SHOWN)
+        names(slow.iter().map(|proxy| with_trouble(proxy)), PODS_SHOWN)
     );
     fails(WAITING_FOR_PROXIES, message)
+}
+
+/// `proxy-0 (its admin port 10.0.0.7:9000: connection refused)`
+fn with_trouble(proxy: &Proxy) -> String {
+    match &proxy.trouble {
+        Some(trouble) => format!("{} ({})", proxy.pod, cut(trouble, TROUBLE_BYTES)),
+        None => proxy.pod.clone(),
+    }
 }
 
 fn run_message(proxies: usize, revision: u64) -> String {
@@ -239,6 +249,19 @@ mod tests {
         assert_eq!(reason, WAITING_FOR_PROXIES);
         assert_eq!(message, "1 of 3 proxies run revision 7; waiting for b, c");
         assert_eq!(run_revision(&message), None);
+    }
+
+    #[test]
+    fn slow_proxies_are_named_with_what_is_wrong_with_them() {
+        let deaf = Proxy {
+            trouble: Some("its admin port 10.0.0.7:9000: connection refused".into()),
+            ..proxy("b", None)
+        };
+        let (_, message) = decided(7, 7, vec![proxy("a", Some(6)), deaf]);
+        assert_eq!(
+            message,
+            "0 of 2 proxies run revision 7; waiting for a, b (its admin port 10.0.0.7:9000: connection refused)"
+        );
     }
 
     #[test]

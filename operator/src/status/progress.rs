@@ -43,6 +43,9 @@ pub struct Proxy {
     pub digests: BTreeMap<String, String>,
     /// Why it refuses what it found in its files, as long as it does.
     pub rejection: Option<String>,
+    /// What the last attempts to ask it or to touch its pod failed with. Without counts and times: it is told
+    /// in statuses, which are written anew for each change.
+    pub trouble: Option<String>,
 }
 
 impl Published {

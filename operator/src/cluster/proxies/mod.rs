@@ -77,11 +77,20 @@ pub struct Proxies {
     /// Until when they should be listed; nothing: that is past.
     patience: Option<Instant>,
     schedule: Schedule,
+    /// What last failed, by pod.
+    troubles: BTreeMap<String, Trouble>,
     /// Questions that have no answer yet.
     asking: usize,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
     /// When a failure was told.
     warned: Option<Instant>,
+}
+
+/// What last failed with a pod, until it works.
+#[derive(Debug, Default)]
+struct Trouble {
+    ask: Option<String>,
+    touch: Option<String>,
 }
 
 /// What was done.
@@ -96,6 +105,17 @@ enum Done {
         again: bool,
         result: Result<(), WriteError>,
     },
+}
+
+impl Trouble {
+    fn text(&self) -> Option<String> {
+        let texts: Vec<&str> = [&self.ask, &self.touch]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
 }
 
 impl Proxies {
@@ -121,6 +141,7 @@ impl Proxies {
             failure: None,
             patience: Some(Instant::now() + PATIENCE),
             schedule: Schedule::default(),
+            troubles: BTreeMap::new(),
             asking: 0,
             under_way: FuturesUnordered::new(),
             warned: None,
@@ -167,6 +188,7 @@ impl Proxies {
 
     fn start_over(&mut self, leading: bool) {
         self.schedule.running(&BTreeMap::new(), Instant::now());
+        self.troubles.clear();
         if leading {
             self.follow();
         }
@@ -212,6 +234,7 @@ impl Proxies {
         let running = self.pods.values().filter(|pod| pod.admin.is_some());
         let running = running.map(|pod| (pod.name.clone(), pod.incarnation.clone()));
         self.schedule.running(&running.collect(), Instant::now());
+        self.troubles.retain(|name, _| self.pods.contains_key(name));
     }
 
     fn work(&mut self) {
@@ -247,6 +270,7 @@ impl Proxies {
                 if let Err(error) = &answer {
                     tracing::debug!(pod, "cannot ask the proxy what it serves: {error}");
                 }
+                self.note_ask(&pod, &incarnation, answer.as_ref().err());
                 if self
                     .schedule
                     .answered(&pod, &incarnation, answer.ok(), Instant::now())
@@ -255,7 +279,12 @@ impl Proxies {
                 }
             }
             Done::Touched { pod, again, result } => match result {
-                Ok(()) => self.metrics.delivery.notified(again),
+                Ok(()) => {
+                    self.metrics.delivery.notified(again);
+                    if let Some(trouble) = self.troubles.get_mut(&pod) {
+                        trouble.touch = None;
+                    }
+                }
                 // it is gone, or somebody else's task
                 Err(WriteError::NotLeading) => {}
                 Err(error) if error.code() == Some(404) => {}
@@ -264,7 +293,22 @@ impl Proxies {
         }
     }
 
+    /// Keeps what asking a pod's proxy failed with.
+    fn note_ask(&mut self, pod: &str, incarnation: &str, error: Option<&String>) {
+        let Some(known) = self.pods.get(pod).filter(|pod| pod.incarnation == incarnation) else {
+            return;
+        };
+        let ask = error
+            .zip(known.admin)
+            .map(|(error, admin)| format!("its admin port {admin}: {error}"));
+        self.troubles.entry(pod.to_owned()).or_default().ask = ask;
+    }
+
     fn cannot_touch(&mut self, pod: &str, error: &WriteError) {
+        if self.pods.contains_key(pod) {
+            let touch = format!("it cannot be annotated: {error}");
+            self.troubles.entry(pod.to_owned()).or_default().touch = Some(touch);
+        }
         let now = Instant::now();
         if self.warned.is_some_and(|warned| now - warned < WARN) {
             tracing::debug!(pod, "cannot annotate the pod: {error}");
@@ -319,6 +363,7 @@ impl Proxies {
             revision: answer.and_then(|answer| answer.revision),
             digests: answer.map(|answer| answer.digests.clone()).unwrap_or_default(),
             rejection: self.schedule.refusal(&pod.name, now).map(str::to_owned),
+            trouble: self.troubles.get(&pod.name).and_then(Trouble::text),
         }
     }
 }
@@ -427,6 +472,50 @@ mod tests {
         assert_eq!(*others.seen.borrow(), Some(Ok(Vec::new())));
         proxies.tell(false);
         assert_eq!(*others.seen.borrow(), None);
+    }
+
+    #[tokio::test]
+    async fn what_fails_with_a_pod_is_told_until_it_works() {
+        let api = FakeApi::start().await;
+        let (mut proxies, _others) = proxies(&api);
+        let pod = ProxyPod {
+            name: "a".to_owned(),
+            incarnation: "1".to_owned(),
+            admin: Some(([10, 0, 0, 7], 9000).into()),
+            ready: true,
+        };
+        proxies.pods.insert("a".to_owned(), pod.clone());
+        proxies.follow();
+        let asked = |incarnation: &str, answer| Done::Asked {
+            pod: "a".to_owned(),
+            incarnation: incarnation.to_owned(),
+            answer,
+        };
+        let touched = |result| Done::Touched {
+            pod: "a".to_owned(),
+            again: false,
+            result,
+        };
+        let refused = || Err("connection refused".to_owned());
+        let refused_text = "its admin port 10.0.0.7:9000: connection refused";
+        let no_answer_text = "it cannot be annotated: the API server does not answer within 5s";
+        let steps = [
+            (asked("0", refused()), None),
+            (asked("1", refused()), Some(refused_text.to_owned())),
+            (
+                touched(Err(WriteError::NoAnswer)),
+                Some(format!("{refused_text}; {no_answer_text}")),
+            ),
+            (asked("1", Ok(Answer::default())), Some(no_answer_text.to_owned())),
+            (touched(Ok(())), None),
+        ];
+        for (done, trouble) in steps {
+            if matches!(done, Done::Asked { .. }) {
+                proxies.asking += 1;
+            }
+            proxies.done(done);
+            assert_eq!(proxies.proxy(&pod, Instant::now()).trouble, trouble);
+        }
     }
 
     #[tokio::test]
