@@ -8,7 +8,6 @@ use super::{engine::Compiled, lease::Leadership, proxies};
 use crate::{
     compile::finding::{Finding, Severity},
     metrics::CompilerMetrics,
-    status::Proxy,
 };
 
 /// Findings that one compilation may log; the others are counted.
@@ -40,7 +39,7 @@ pub(super) async fn findings(mut compiled: watch::Receiver<Option<Arc<Compiled>>
 
 /// Logs when a leader sees no proxies and when it does, until nobody looks for them any longer.
 pub(super) async fn proxies(
-    mut seen: watch::Receiver<Option<Vec<Proxy>>>,
+    mut seen: watch::Receiver<Option<proxies::Known>>,
     mut leadership: Leadership,
     settings: proxies::Settings,
 ) {
@@ -49,7 +48,9 @@ pub(super) async fn proxies(
     } = &settings;
     let (mut leading, mut told) = (false, None);
     loop {
-        let count = seen.borrow_and_update().as_ref().map(Vec::len);
+        let known = seen.borrow_and_update().clone();
+        // that they cannot be watched is told by the watch
+        let count = known.and_then(Result::ok).map(|proxies| proxies.len());
         let there = count.map(|count| count > 0);
         let pause = if there == Some(true) {
             Duration::ZERO

@@ -7,7 +7,7 @@ use super::{
     condition::{Condition, PROGRAMMED},
     merge::stored_condition,
     progress::{Progress, Proxy},
-    text::names,
+    text::{cut, names},
 };
 use crate::compile::finding::ObjectId;
 
@@ -15,6 +15,7 @@ const NOT_ACCEPTED: &str = "NotAccepted";
 const LAST_GOOD_SERVED: &str = "LastGoodServed";
 const PENDING: &str = "Pending";
 const WAITING_FOR_PROXIES: &str = "WaitingForProxies";
+const PROXIES_UNKNOWN: &str = "ProxiesUnknown";
 const NO_PROXIES: &str = "NoProxies";
 const PROXY_REJECTED: &str = "ProxyRejected";
 const CONFIG_TOO_LARGE: &str = "ConfigTooLarge";
@@ -23,6 +24,8 @@ const INTERNAL_ERROR: &str = "InternalError";
 
 /// Pods that a message names.
 const PODS_SHOWN: usize = 5;
+/// Of what is wrong with each of them.
+const TROUBLE_BYTES: usize = 1024;
 
 /// What an object's config says of it.
 pub(super) enum Served {
@@ -78,7 +81,11 @@ fn internal_error(view: &View<'_>) -> String {
 
 fn by_proxies(progress: &Progress, revision: u64) -> Condition {
     let fails = |reason, message: String| Condition::fails(PROGRAMMED, reason, message);
-    let Progress { published, proxies } = progress;
+    let Progress {
+        published,
+        proxies,
+        unknown,
+    } = progress;
     if revision > published.revision {
         return match &published.failure {
             Some(failure) => fails(
@@ -87,6 +94,14 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
             ),
             None => fails(PENDING, format!("revision {revision} is being published")),
         };
+    }
+    if let Some(why) = unknown {
+        return fails(
+            PROXIES_UNKNOWN,
+            format!(
+                "whether proxies run revision {revision} is not known, since their pods cannot be watched: {why}"
+            ),
+        );
     }
     let ready: Vec<&Proxy> = proxies.iter().filter(|proxy| proxy.ready).collect();
     let slow: Vec<&Proxy> = ready
@@ -130,9 +145,17 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
         "{} of {} proxies run revision {revision}; waiting for {}",
         ready.len() - slow.len(),
         ready.len(),
-        names(slow.iter().map(|p| &p.pod), PODS_SHOWN)
+        names(slow.iter().map(|proxy| with_trouble(proxy)), PODS_SHOWN)
     );
     fails(WAITING_FOR_PROXIES, message)
+}
+
+/// `proxy-0 (its admin port 10.0.0.7:9000: connection refused)`
+fn with_trouble(proxy: &Proxy) -> String {
+    match &proxy.trouble {
+        Some(trouble) => format!("{} ({})", proxy.pod, cut(trouble, TROUBLE_BYTES)),
+        None => proxy.pod.clone(),
+    }
 }
 
 fn run_message(proxies: usize, revision: u64) -> String {
@@ -190,7 +213,14 @@ mod tests {
             revision: published,
             ..Published::default()
         };
-        let condition = by_proxies(&Progress { published, proxies }, revision);
+        let condition = by_proxies(
+            &Progress {
+                published,
+                proxies,
+                unknown: None,
+            },
+            revision,
+        );
         assert_eq!(condition.holds, condition.reason == PROGRAMMED);
         (condition.reason, condition.message)
     }
@@ -219,6 +249,19 @@ mod tests {
         assert_eq!(reason, WAITING_FOR_PROXIES);
         assert_eq!(message, "1 of 3 proxies run revision 7; waiting for b, c");
         assert_eq!(run_revision(&message), None);
+    }
+
+    #[test]
+    fn slow_proxies_are_named_with_what_is_wrong_with_them() {
+        let deaf = Proxy {
+            trouble: Some("its admin port 10.0.0.7:9000: connection refused".into()),
+            ..proxy("b", None)
+        };
+        let (_, message) = decided(7, 7, vec![proxy("a", Some(6)), deaf]);
+        assert_eq!(
+            message,
+            "0 of 2 proxies run revision 7; waiting for a, b (its admin port 10.0.0.7:9000: connection refused)"
+        );
     }
 
     #[test]
@@ -275,6 +318,7 @@ mod tests {
             &Progress {
                 published,
                 proxies: vec![],
+                unknown: None,
             },
             8,
         );

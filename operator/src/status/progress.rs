@@ -11,6 +11,8 @@ pub struct Progress {
     pub published: Published,
     /// The proxies, sorted by pod.
     pub proxies: Vec<Proxy>,
+    /// Why the proxies' pods cannot be watched, as long as nothing is known of them.
+    pub unknown: Option<String>,
 }
 
 /// What was published last.
@@ -41,6 +43,9 @@ pub struct Proxy {
     pub digests: BTreeMap<String, String>,
     /// Why it refuses what it found in its files, as long as it does.
     pub rejection: Option<String>,
+    /// What the last attempts to ask it or to touch its pod failed with. Without counts and times: it is told
+    /// in statuses, which are written anew for each change.
+    pub trouble: Option<String>,
 }
 
 impl Published {

@@ -107,6 +107,7 @@ pub fn progress(published: u64, proxies: &[u64]) -> Progress {
             ..Published::default()
         },
         proxies: proxies.iter().enumerate().map(proxy).collect(),
+        unknown: None,
     }
 }
 

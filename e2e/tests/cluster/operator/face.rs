@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// Each with its type in the exposition.
-const METRICS: [(&str, &str); 17] = [
+const METRICS: [(&str, &str); 18] = [
     ("weir_build_info", "gauge"),
+    ("weir_compile_failures", "counter"),
     ("weir_compile_seconds", "histogram"),
     ("weir_compiled_revision", "gauge"),
     ("weir_events", "counter"),

@@ -42,6 +42,12 @@ const PARALLEL: usize = 16;
 /// From one warning about failures to the next: all pods fail for one reason, and are tried again for long.
 const WARN: Duration = Duration::from_secs(30);
 
+/// For the first list of the pods, before it is told that nothing is known of them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The proxies, sorted by pod; or why their pods are not known.
+pub type Known = Result<Vec<Proxy>, String>;
+
 /// Where proxies are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -60,18 +66,31 @@ pub struct Proxies {
     leadership: Leadership,
     metrics: Metrics,
     published: watch::Receiver<State>,
-    seen: watch::Sender<Option<Vec<Proxy>>>,
+    seen: watch::Sender<Option<Known>>,
     pods: BTreeMap<String, ProxyPod>,
     /// Pods that were seen since a list began.
     listing: Option<BTreeMap<String, ProxyPod>>,
     /// Whether all pods are known.
     listed: bool,
+    /// Why the pods cannot be watched, as far as is known.
+    failure: Option<String>,
+    /// Until when they should be listed; nothing: that is past.
+    patience: Option<Instant>,
     schedule: Schedule,
+    /// What last failed, by pod.
+    troubles: BTreeMap<String, Trouble>,
     /// Questions that have no answer yet.
     asking: usize,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
     /// When a failure was told.
     warned: Option<Instant>,
+}
+
+/// What last failed with a pod, until it works.
+#[derive(Debug, Default)]
+struct Trouble {
+    ask: Option<String>,
+    touch: Option<String>,
 }
 
 /// What was done.
@@ -88,15 +107,26 @@ enum Done {
     },
 }
 
+impl Trouble {
+    fn text(&self) -> Option<String> {
+        let texts: Vec<&str> = [&self.ask, &self.touch]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+}
+
 impl Proxies {
-    /// And what they serve, sorted by pod: nothing before all were asked, and on replicas that do not lead.
+    /// And what they serve: nothing before all were asked, and on replicas that do not lead.
     pub fn new(
         client: Client,
         settings: Settings,
         leadership: Leadership,
         published: watch::Receiver<State>,
         metrics: Metrics,
-    ) -> (Self, watch::Receiver<Option<Vec<Proxy>>>) {
+    ) -> (Self, watch::Receiver<Option<Known>>) {
         let (sender, receiver) = watch::channel(None);
         let proxies = Self {
             client,
@@ -108,7 +138,10 @@ impl Proxies {
             pods: BTreeMap::new(),
             listing: None,
             listed: false,
+            failure: None,
+            patience: Some(Instant::now() + PATIENCE),
             schedule: Schedule::default(),
+            troubles: BTreeMap::new(),
             asking: 0,
             under_way: FuturesUnordered::new(),
             warned: None,
@@ -124,7 +157,13 @@ impl Proxies {
         loop {
             let next = self.schedule.next().filter(|_| leading && self.asking < PARALLEL);
             tokio::select! {
-                Some(event) = events.next() => self.observe(event, leading),
+                Some(event) = events.next() => match event {
+                    Ok(event) => self.observe(event, leading),
+                    Err(failure) => self.failure = Some(failure),
+                },
+                () = sleep_until(self.patience.unwrap_or_else(Instant::now)), if self.patience.is_some() => {
+                    self.patience = None;
+                }
                 changed = self.published.changed() => match changed {
                     Ok(()) => {
                         let digests = self.published.borrow_and_update().published.digests.clone();
@@ -149,6 +188,7 @@ impl Proxies {
 
     fn start_over(&mut self, leading: bool) {
         self.schedule.running(&BTreeMap::new(), Instant::now());
+        self.troubles.clear();
         if leading {
             self.follow();
         }
@@ -194,6 +234,7 @@ impl Proxies {
         let running = self.pods.values().filter(|pod| pod.admin.is_some());
         let running = running.map(|pod| (pod.name.clone(), pod.incarnation.clone()));
         self.schedule.running(&running.collect(), Instant::now());
+        self.troubles.retain(|name, _| self.pods.contains_key(name));
     }
 
     fn work(&mut self) {
@@ -229,6 +270,7 @@ impl Proxies {
                 if let Err(error) = &answer {
                     tracing::debug!(pod, "cannot ask the proxy what it serves: {error}");
                 }
+                self.note_ask(&pod, &incarnation, answer.as_ref().err());
                 if self
                     .schedule
                     .answered(&pod, &incarnation, answer.ok(), Instant::now())
@@ -237,7 +279,12 @@ impl Proxies {
                 }
             }
             Done::Touched { pod, again, result } => match result {
-                Ok(()) => self.metrics.delivery.notified(again),
+                Ok(()) => {
+                    self.metrics.delivery.notified(again);
+                    if let Some(trouble) = self.troubles.get_mut(&pod) {
+                        trouble.touch = None;
+                    }
+                }
                 // it is gone, or somebody else's task
                 Err(WriteError::NotLeading) => {}
                 Err(error) if error.code() == Some(404) => {}
@@ -246,7 +293,22 @@ impl Proxies {
         }
     }
 
+    /// Keeps what asking a pod's proxy failed with.
+    fn note_ask(&mut self, pod: &str, incarnation: &str, error: Option<&String>) {
+        let Some(known) = self.pods.get(pod).filter(|pod| pod.incarnation == incarnation) else {
+            return;
+        };
+        let ask = error
+            .zip(known.admin)
+            .map(|(error, admin)| format!("its admin port {admin}: {error}"));
+        self.troubles.entry(pod.to_owned()).or_default().ask = ask;
+    }
+
     fn cannot_touch(&mut self, pod: &str, error: &WriteError) {
+        if self.pods.contains_key(pod) {
+            let touch = format!("it cannot be annotated: {error}");
+            self.troubles.entry(pod.to_owned()).or_default().touch = Some(touch);
+        }
         let now = Instant::now();
         if self.warned.is_some_and(|warned| now - warned < WARN) {
             tracing::debug!(pod, "cannot annotate the pod: {error}");
@@ -261,18 +323,35 @@ impl Proxies {
 
     fn tell(&self, leading: bool) {
         let now = Instant::now();
-        let known = leading && self.listed && (self.seen.borrow().is_some() || self.schedule.all_asked());
-        let proxies = known.then(|| self.pods.values().map(|pod| self.proxy(pod, now)).collect());
+        let known = leading.then(|| self.known(now)).flatten();
         self.seen.send_if_modified(|before| {
-            let news = *before != proxies;
+            let news = *before != known;
             if news {
+                let proxies = known.as_ref().and_then(|known| known.as_ref().ok());
                 self.metrics
                     .delivery
-                    .proxies(proxies.as_deref().unwrap_or_default());
-                *before = proxies;
+                    .proxies(proxies.map(Vec::as_slice).unwrap_or_default());
+                *before = known;
             }
             news
         });
+    }
+
+    /// Nothing as long as it will soon be known.
+    fn known(&self, now: Instant) -> Option<Known> {
+        let before = self.seen.borrow();
+        if self.listed {
+            if matches!(*before, Some(Ok(_))) || self.schedule.all_asked() {
+                return Some(Ok(self.pods.values().map(|pod| self.proxy(pod, now)).collect()));
+            }
+            return before.clone();
+        }
+        let failure = || {
+            self.failure
+                .clone()
+                .unwrap_or_else(|| "the API server does not list them".to_owned())
+        };
+        self.patience.is_none().then(|| Err(failure()))
     }
 
     fn proxy(&self, pod: &ProxyPod, now: Instant) -> Proxy {
@@ -284,6 +363,7 @@ impl Proxies {
             revision: answer.and_then(|answer| answer.revision),
             digests: answer.map(|answer| answer.digests.clone()).unwrap_or_default(),
             rejection: self.schedule.refusal(&pod.name, now).map(str::to_owned),
+            trouble: self.troubles.get(&pod.name).and_then(Trouble::text),
         }
     }
 }
@@ -327,25 +407,123 @@ mod tests {
     use super::*;
     use crate::cluster::testing::{api::FakeApi, log::Logged};
 
-    #[tokio::test]
-    async fn that_pods_cannot_be_touched_is_told_once_for_all_of_them() {
-        let logged = Logged::start("info");
-        let api = FakeApi::start().await;
+    fn proxies(api: &FakeApi) -> (Proxies, Others) {
         let settings = Settings {
             namespace: "weir".to_owned(),
             selector: "app=proxy".to_owned(),
             admin_port: 9000,
         };
-        let (_claim, leadership) = Leadership::always();
-        let (_state, published) = watch::channel(State::default());
+        let (claim, leadership) = Leadership::always();
+        let (state, published) = watch::channel(State::default());
         let metrics = Metrics::register(&mut Registry::default());
-        let (mut proxies, _seen) = Proxies::new(
-            api.client.clone(),
-            settings,
-            leadership.clone(),
-            published,
-            metrics,
+        let (proxies, seen) = Proxies::new(api.client.clone(), settings, leadership, published, metrics);
+        let others = Others {
+            seen,
+            _claim: claim,
+            _state: state,
+        };
+        (proxies, others)
+    }
+
+    /// What others hold.
+    struct Others {
+        seen: watch::Receiver<Option<Known>>,
+        _claim: watch::Sender<Option<Instant>>,
+        _state: watch::Sender<State>,
+    }
+
+    #[tokio::test]
+    async fn that_pods_cannot_be_listed_is_told_instead_of_what_they_serve() {
+        let api = FakeApi::start().await;
+        api.refuse(
+            "GET /api/v1/namespaces/weir/pods",
+            403,
+            r#"pods is forbidden: User "me" cannot list resource "pods" in API group "" in the namespace "weir""#,
         );
+        let (mut proxies, mut others) = proxies(&api);
+        proxies.tell(true);
+        assert_eq!(*others.seen.borrow(), None, "it may be known soon");
+        proxies.patience = Some(Instant::now());
+        tokio::spawn(proxies.run());
+        let told = others.seen.wait_for(
+            |known| matches!(known, Some(Err(why)) if why.contains(r#"permission is missing: user "me" needs verb "list" on "pods""#)),
+        );
+        tokio::time::timeout(Duration::from_secs(20), told)
+            .await
+            .expect("nothing is told")
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn pods_that_are_listed_late_are_told_once_they_were_asked() {
+        let api = FakeApi::start().await;
+        let (mut proxies, others) = proxies(&api);
+        proxies.patience = None;
+        proxies.tell(true);
+        assert!(matches!(*others.seen.borrow(), Some(Err(_))));
+        proxies
+            .schedule
+            .running(&[("p".to_owned(), "1".to_owned())].into(), Instant::now());
+        proxies.listed = true;
+        proxies.tell(true);
+        assert!(matches!(*others.seen.borrow(), Some(Err(_))));
+        proxies.schedule.answered("p", "1", None, Instant::now());
+        proxies.tell(true);
+        assert_eq!(*others.seen.borrow(), Some(Ok(Vec::new())));
+        proxies.tell(false);
+        assert_eq!(*others.seen.borrow(), None);
+    }
+
+    #[tokio::test]
+    async fn what_fails_with_a_pod_is_told_until_it_works() {
+        let api = FakeApi::start().await;
+        let (mut proxies, _others) = proxies(&api);
+        let pod = ProxyPod {
+            name: "a".to_owned(),
+            incarnation: "1".to_owned(),
+            admin: Some(([10, 0, 0, 7], 9000).into()),
+            ready: true,
+        };
+        proxies.pods.insert("a".to_owned(), pod.clone());
+        proxies.follow();
+        let asked = |incarnation: &str, answer| Done::Asked {
+            pod: "a".to_owned(),
+            incarnation: incarnation.to_owned(),
+            answer,
+        };
+        let touched = |result| Done::Touched {
+            pod: "a".to_owned(),
+            again: false,
+            result,
+        };
+        let refused = || Err("connection refused".to_owned());
+        let refused_text = "its admin port 10.0.0.7:9000: connection refused";
+        let no_answer_text = "it cannot be annotated: the API server does not answer within 5s";
+        let steps = [
+            (asked("0", refused()), None),
+            (asked("1", refused()), Some(refused_text.to_owned())),
+            (
+                touched(Err(WriteError::NoAnswer)),
+                Some(format!("{refused_text}; {no_answer_text}")),
+            ),
+            (asked("1", Ok(Answer::default())), Some(no_answer_text.to_owned())),
+            (touched(Ok(())), None),
+        ];
+        for (done, trouble) in steps {
+            if matches!(done, Done::Asked { .. }) {
+                proxies.asking += 1;
+            }
+            proxies.done(done);
+            assert_eq!(proxies.proxy(&pod, Instant::now()).trouble, trouble);
+        }
+    }
+
+    #[tokio::test]
+    async fn that_pods_cannot_be_touched_is_told_once_for_all_of_them() {
+        let logged = Logged::start("info");
+        let api = FakeApi::start().await;
+        let (mut proxies, _others) = proxies(&api);
+        let leadership = proxies.leadership.clone();
         api.refuse(
             "PATCH /api/v1/namespaces/weir/pods/",
             403,

@@ -17,7 +17,7 @@ mod planned;
 mod stored;
 mod write;
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use futures::{Stream, StreamExt as _, stream};
 use kube::{Api, Client, api::DynamicObject, runtime::watcher::Event};
@@ -161,7 +161,7 @@ impl Publisher {
     fn events(&self) -> impl Stream<Item = (ObjectKind, Event<Value>)> + use<> {
         let of = |kind: ObjectKind, what| {
             let events = follow(self.api(kind), &self.settings.selector(), what);
-            events.map(move |event| (kind, plain(event)))
+            events.filter_map(move |event| ready(event.ok().map(|event| (kind, plain(event)))))
         };
         stream::select(
             of(ObjectKind::ConfigMap, "published ConfigMaps"),

@@ -25,6 +25,7 @@ use self::{
 };
 use super::{
     lease::Leadership,
+    proxies::Known,
     publisher::State,
     records::Records,
     watch::{Kinds, Served},
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     compile::finding::{Kind, ObjectId},
     metrics::Metrics,
-    status::{Progress, Proxy, desired},
+    status::{Progress, desired},
 };
 
 /// Jobs at the same time.
@@ -56,7 +57,7 @@ pub struct Inputs {
     /// How far the publisher has come.
     pub state: watch::Receiver<State>,
     /// What proxies serve; nothing while that is not known.
-    pub proxies: watch::Receiver<Option<Vec<Proxy>>>,
+    pub proxies: watch::Receiver<Option<Known>>,
     /// What is stored of the objects.
     pub records: Records,
     /// Which of them can have a status.
@@ -164,9 +165,14 @@ impl StatusWriter {
             // as long as that is not known, nothing would be true for long
             return;
         };
+        let (proxies, unknown) = match proxies {
+            Ok(proxies) => (proxies, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
         let progress = Progress {
             published: state.published,
             proxies,
+            unknown,
         };
         let desired = desired(&planned.compilation, &planned.snapshot, &progress);
         let reports = &self.writer.metrics.reports;

@@ -42,6 +42,24 @@ fn once_reached_it_stays_whatever_proxies_do() {
 }
 
 #[test]
+fn proxies_that_cannot_be_seen_hide_nothing_else_and_undo_nothing() {
+    let good = good();
+    let unknown = Progress {
+        unknown: Some("permission is missing".into()),
+        ..progress(1, &[])
+    };
+    let status = merged(&good, None, &unknown).unwrap();
+    assert_eq!(shown(&status, "Accepted"), "True Accepted");
+    assert_eq!(shown(&status, "Programmed"), "False ProxiesUnknown");
+    assert_eq!(
+        message(&status),
+        "whether proxies run revision 1 is not known, since their pods cannot be watched: permission is missing"
+    );
+    let reached = merged(&good, None, &progress(1, &[1])).unwrap();
+    assert_eq!(merged(&good, Some(&reached), &unknown), None);
+}
+
+#[test]
 fn a_new_compiled_form_of_the_object_asks_the_proxies_anew() {
     let before = good();
     let reached = merged(&before, None, &progress(1, &[1])).unwrap();

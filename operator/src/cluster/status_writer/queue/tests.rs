@@ -342,7 +342,12 @@ fn proxies_that_come_and_go_change_nothing_once_it_is_loaded() {
         }],
     ] {
         let published = progress(1, &[]).published;
-        world.desire(&made, &Progress { published, proxies });
+        let progress = Progress {
+            published,
+            proxies,
+            unknown: None,
+        };
+        world.desire(&made, &progress);
         world.run(Duration::from_mins(1));
     }
     assert_eq!(world.writes, 1);
