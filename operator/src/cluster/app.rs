@@ -111,6 +111,7 @@ pub async fn run(
         leadership.clone(),
         outputs.compiled.clone(),
         metrics.clone(),
+        watches.reporter.clone(),
     );
     let (proxies, seen) = Proxies::new(
         client.clone(),
@@ -118,6 +119,7 @@ pub async fn run(
         leadership.clone(),
         stored.state.clone(),
         metrics.clone(),
+        watches.reporter.clone(),
     );
     let inputs = Inputs {
         state: stored.state,
