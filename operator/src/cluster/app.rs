@@ -117,6 +117,7 @@ pub async fn run(
         leadership.clone(),
         outputs.compiled.clone(),
         metrics.clone(),
+        watches.reporter.clone(),
     );
     let (proxies, seen) = Proxies::new(
         client.clone(),
@@ -124,6 +125,7 @@ pub async fn run(
         leadership.clone(),
         stored.state.clone(),
         metrics.clone(),
+        watches.reporter.clone(),
     );
     let built_upon = stored.previous.clone();
     let inputs = Inputs {

@@ -4,7 +4,7 @@ use base64::{DecodeError, Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use thiserror::Error;
 use weir_model::document::{
-    Config,
+    Config, SCHEMA,
     text::{Document as _, TextError, read},
 };
 
@@ -32,7 +32,8 @@ impl ReadError {
     /// read. Nobody edits a document and gets its digest right by chance.
     pub fn is_of_another_version(&self) -> bool {
         match self {
-            Self::Text(TextError::Schema(_)) => true,
+            // of a much older one nothing can be kept, and nobody will run it again
+            Self::Text(TextError::Schema(schema)) => *schema > SCHEMA,
             Self::Text(TextError::Content(error)) => error.is_data(),
             _ => false,
         }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::{
     cluster::{
         engine::Compiled,
-        watch::{Health, WatchHealth},
+        watch::{Health, WatchHealth, Watched},
     },
     compile::{
         Snapshot,
@@ -89,9 +89,13 @@ fn watches(health: &Health) -> impl Iterator<Item = ([(&'static str, &str); 3], 
             WatchHealth::Absent => "absent",
             WatchHealth::Failing(_) => "failing",
         };
+        let (kind, namespace) = match source {
+            Watched::Objects(source) => (source.kind.as_str(), source.namespace.as_deref()),
+            Watched::Own { kind, .. } => (*kind, None),
+        };
         let labels = [
-            ("kind", source.kind.as_str()),
-            ("namespace", source.namespace.as_deref().unwrap_or_default()),
+            ("kind", kind),
+            ("namespace", namespace.unwrap_or_default()),
             ("state", state),
         ];
         (labels, 1)

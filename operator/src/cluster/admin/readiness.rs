@@ -46,12 +46,17 @@ pub(super) fn unwell(health: &Health) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cluster::Source, compile::finding::Kind};
+    use crate::{
+        cluster::{Source, watch::Watched},
+        compile::finding::Kind,
+    };
 
     fn health(state: WatchHealth) -> Health {
-        let source = |kind| Source {
-            kind,
-            namespace: None,
+        let source = |kind| {
+            Watched::from(&Source {
+                kind,
+                namespace: None,
+            })
         };
         Health::from([
             (source(Kind::Secret), WatchHealth::Watching),

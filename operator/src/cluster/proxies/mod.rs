@@ -29,6 +29,7 @@ use super::{
     follow::follow,
     lease::Leadership,
     publisher::State,
+    watch::{Reporter, Watched},
     write::{FIELD_MANAGER, WriteError, fenced},
 };
 use crate::{metrics::Metrics, status::Proxy};
@@ -65,6 +66,7 @@ pub struct Proxies {
     settings: Settings,
     leadership: Leadership,
     metrics: Metrics,
+    reporter: Reporter,
     published: watch::Receiver<State>,
     seen: watch::Sender<Option<Known>>,
     pods: BTreeMap<String, ProxyPod>,
@@ -126,6 +128,7 @@ impl Proxies {
         leadership: Leadership,
         published: watch::Receiver<State>,
         metrics: Metrics,
+        reporter: Reporter,
     ) -> (Self, watch::Receiver<Option<Known>>) {
         let (sender, receiver) = watch::channel(None);
         let proxies = Self {
@@ -133,6 +136,7 @@ impl Proxies {
             settings,
             leadership,
             metrics,
+            reporter,
             published,
             seen: sender,
             pods: BTreeMap::new(),
@@ -151,7 +155,16 @@ impl Proxies {
 
     /// Runs until the publisher is gone.
     pub async fn run(mut self) {
-        let mut events = follow(self.api(), &self.settings.selector, "the proxies' pods");
+        let watched = Watched::Own {
+            kind: "Pod",
+            what: "the proxies' pods",
+        };
+        let mut events = follow(
+            self.api(),
+            &self.settings.selector,
+            watched,
+            self.reporter.clone(),
+        );
         let mut leadership = self.leadership.clone();
         let mut leading = false;
         loop {
@@ -406,6 +419,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::testing::{api::FakeApi, log::Logged};
+    use crate::cluster::watch::{Health, WatchHealth};
 
     fn proxies(api: &FakeApi) -> (Proxies, Others) {
         let settings = Settings {
@@ -415,10 +429,19 @@ mod tests {
         };
         let (claim, leadership) = Leadership::always();
         let (state, published) = watch::channel(State::default());
+        let (reporter, health) = Reporter::new(&[]);
         let metrics = Metrics::register(&mut Registry::default());
-        let (proxies, seen) = Proxies::new(api.client.clone(), settings, leadership, published, metrics);
+        let (proxies, seen) = Proxies::new(
+            api.client.clone(),
+            settings,
+            leadership,
+            published,
+            metrics,
+            reporter,
+        );
         let others = Others {
             seen,
+            health,
             _claim: claim,
             _state: state,
         };
@@ -428,6 +451,7 @@ mod tests {
     /// What others hold.
     struct Others {
         seen: watch::Receiver<Option<Known>>,
+        health: watch::Receiver<Health>,
         _claim: watch::Sender<Option<Instant>>,
         _state: watch::Sender<State>,
     }
@@ -452,6 +476,13 @@ mod tests {
             .await
             .expect("nothing is told")
             .unwrap();
+        let health = others.health.borrow();
+        let (watched, state) = health.first_key_value().unwrap();
+        assert_eq!(watched.to_string(), "the proxies' pods");
+        assert!(
+            matches!(state, WatchHealth::Failing(why) if why.contains("permission is missing")),
+            "{state:?}"
+        );
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ mod tests {
     use weir_model::document::text::Digest;
 
     use super::{
-        super::{Compiled, Leadership, Metrics, Outputs, Settings},
+        super::{Compiled, Leadership, Metrics, Outputs, Reporter, Settings},
         *,
     };
     use crate::{
@@ -78,8 +78,14 @@ mod tests {
         let (compiled, compiled_in) = watch::channel(None);
         let metrics = Metrics::register(&mut Registry::default());
         let settings = Settings::new("edge", "weir");
-        let (publisher, outputs) =
-            Publisher::new(api.client.clone(), settings, leadership, compiled_in, metrics);
+        let (publisher, outputs) = Publisher::new(
+            api.client.clone(),
+            settings,
+            leadership,
+            compiled_in,
+            metrics,
+            Reporter::new(&[]).0,
+        );
         let mut bench = Bench {
             api,
             publisher,

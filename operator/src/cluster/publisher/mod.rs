@@ -40,7 +40,7 @@ use super::{
     engine::Compiled,
     follow::follow,
     lease::Leadership,
-    watch::{Backoff, Reason, api_resource, whole},
+    watch::{Backoff, Reason, Reporter, Watched, api_resource, whole},
     write::{LIMIT, WriteError},
 };
 use crate::{
@@ -85,6 +85,7 @@ pub struct Publisher {
     settings: Arc<Settings>,
     leadership: Leadership,
     metrics: Metrics,
+    reporter: Reporter,
     compiled: watch::Receiver<Option<Arc<Compiled>>>,
     stored: Stored,
     /// What `previous` takes into account.
@@ -103,6 +104,7 @@ impl Publisher {
         leadership: Leadership,
         compiled: watch::Receiver<Option<Arc<Compiled>>>,
         metrics: Metrics,
+        reporter: Reporter,
     ) -> (Self, Outputs) {
         let (previous, previous_out) = watch::channel(None);
         let (state, state_out) = watch::channel(State::default());
@@ -112,6 +114,7 @@ impl Publisher {
             settings: Arc::new(settings),
             leadership,
             metrics,
+            reporter,
             compiled,
             stored: Stored::default(),
             taken: Taken::Nothing,
@@ -159,13 +162,23 @@ impl Publisher {
 
     /// What happens to what is published.
     fn events(&self) -> impl Stream<Item = (ObjectKind, Event<Value>)> + use<> {
-        let of = |kind: ObjectKind, what| {
-            let events = follow(self.api(kind), &self.settings.selector(), what);
+        let of = |kind: ObjectKind, label, what| {
+            let watched = Watched::Own { kind: label, what };
+            let events = follow(
+                self.api(kind),
+                &self.settings.selector(),
+                watched,
+                self.reporter.clone(),
+            );
             events.filter_map(move |event| ready(event.ok().map(|event| (kind, plain(event)))))
         };
         stream::select(
-            of(ObjectKind::ConfigMap, "published ConfigMaps"),
-            of(ObjectKind::Secret, "published Secrets"),
+            of(
+                ObjectKind::ConfigMap,
+                "PublishedConfigMap",
+                "published ConfigMaps",
+            ),
+            of(ObjectKind::Secret, "PublishedSecret", "published Secrets"),
         )
     }
 

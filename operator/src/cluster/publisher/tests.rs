@@ -34,6 +34,7 @@ impl Bench {
             leadership,
             compiled_in,
             Metrics::register(&mut Registry::default()),
+            Reporter::new(&[]).0,
         );
         let mut bench = Self {
             api,

@@ -34,25 +34,59 @@ pub(in crate::cluster) fn is_outage(reason: &str) -> bool {
     reason.starts_with(OUTAGE)
 }
 
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watched {
+    /// Objects that are compiled.
+    Objects(Source),
+    /// Something of the release itself.
+    Own {
+        /// As a metric label, unlike any kind.
+        kind: &'static str,
+        /// For people.
+        what: &'static str,
+    },
+}
+
+impl From<&Source> for Watched {
+    fn from(source: &Source) -> Self {
+        Self::Objects(source.clone())
+    }
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Objects(source) => source.fmt(f),
+            Self::Own { what, .. } => f.write_str(what),
+        }
+    }
+}
+
 /// How all watches do. That of Nodes is among them once it is wanted.
-pub type Health = BTreeMap<Source, WatchHealth>;
+pub type Health = BTreeMap<Watched, WatchHealth>;
 
 /// Takes reports of the watches, and logs what is new.
 #[derive(Clone, Debug)]
-pub(super) struct Reporter(watch::Sender<Health>);
+pub struct Reporter(watch::Sender<Health>);
 
 impl Reporter {
-    pub fn new(sources: Vec<Source>) -> (Self, watch::Receiver<Health>) {
+    pub(in crate::cluster) fn new(sources: &[Source]) -> (Self, watch::Receiver<Health>) {
         let health = sources
-            .into_iter()
-            .map(|source| (source, WatchHealth::Starting))
+            .iter()
+            .map(|source| (source.into(), WatchHealth::Starting))
             .collect();
         let (sender, receiver) = watch::channel(health);
         (Self(sender), receiver)
     }
 
-    pub fn watching(&self, source: &Source) {
-        let Some(WatchHealth::Failing(reason)) = self.put(source, &WatchHealth::Watching) else {
+    pub(in crate::cluster) fn starting(&self, watched: Watched) {
+        self.put(watched, &WatchHealth::Starting);
+    }
+
+    pub(in crate::cluster) fn watching(&self, source: impl Into<Watched>) {
+        let source = source.into();
+        let Some(WatchHealth::Failing(reason)) = self.put(source.clone(), &WatchHealth::Watching) else {
             return;
         };
         if !is_outage(&reason) {
@@ -64,20 +98,21 @@ impl Reporter {
         }
     }
 
-    pub fn absent(&self, source: &Source) {
-        if self.put(source, &WatchHealth::Absent) != Some(WatchHealth::Absent) {
+    pub(in crate::cluster) fn absent(&self, source: &Source) {
+        if self.put(source.into(), &WatchHealth::Absent) != Some(WatchHealth::Absent) {
             tracing::warn!(
                 "the cluster has no {source}: install the custom resource definitions of folder crds/; they are found without a restart"
             );
         }
     }
 
-    pub fn failing(&self, source: &Source, reason: &str) {
+    pub(in crate::cluster) fn failing(&self, source: impl Into<Watched>, reason: &str) {
+        let source = source.into();
         let health = WatchHealth::Failing(reason.to_owned());
         // an outage is one for all of them, whatever its errors are
         let known = is_outage(reason) && self.0.borrow().values().any(WatchHealth::is_cut_off);
         // the same failure is told once, however often it is tried again
-        let news = self.put(source, &health).as_ref() != Some(&health);
+        let news = self.put(source.clone(), &health).as_ref() != Some(&health);
         match (news, known) {
             (true, false) => tracing::warn!("cannot watch {source}: {reason}"),
             (true, true) => tracing::debug!("cannot watch {source}: {reason}"),
@@ -86,10 +121,10 @@ impl Reporter {
     }
 
     /// What was there before.
-    fn put(&self, source: &Source, health: &WatchHealth) -> Option<WatchHealth> {
+    fn put(&self, watched: Watched, health: &WatchHealth) -> Option<WatchHealth> {
         let mut before = None;
         self.0.send_if_modified(|all| {
-            before = all.insert(source.clone(), health.clone());
+            before = all.insert(watched, health.clone());
             before.as_ref() != Some(health)
         });
         before
@@ -186,7 +221,7 @@ mod tests {
     fn an_outage_is_told_once_for_all_watches() {
         let logged = Logged::start("info");
         let sources = Scope::default().sources();
-        let (reporter, _health) = Reporter::new(sources.clone());
+        let (reporter, _health) = Reporter::new(&sources);
         for error in ["connection reset", "connection refused", "connection refused"] {
             for source in &sources {
                 reporter.failing(source, &format!("{OUTAGE}: {error}"));
@@ -216,7 +251,7 @@ mod tests {
     #[test]
     fn a_failure_that_repeats_itself_is_one_piece_of_news() {
         let source = Source::NODES;
-        let (reporter, mut health) = Reporter::new(vec![source.clone()]);
+        let (reporter, mut health) = Reporter::new(std::slice::from_ref(&source));
         reporter.failing(&source, "no");
         assert!(health.has_changed().unwrap());
         health.borrow_and_update();
@@ -224,7 +259,7 @@ mod tests {
         assert!(!health.has_changed().unwrap());
         reporter.watching(&source);
         assert_eq!(
-            health.borrow_and_update().get(&source),
+            health.borrow_and_update().get(&Watched::from(&source)),
             Some(&WatchHealth::Watching)
         );
     }

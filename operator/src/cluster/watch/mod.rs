@@ -14,15 +14,15 @@ mod source;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 
+use self::source::Task;
 pub(super) use self::{
     backoff::Backoff,
     course::{Course, Step},
     health::{Reason, failure, is_outage},
     source::whole,
 };
-use self::{health::Reporter, source::Task};
 pub use self::{
-    health::{Health, WatchHealth},
+    health::{Health, Reporter, WatchHealth, Watched},
     kinds::{Kinds, Served},
     resource::api_resource,
 };
@@ -40,6 +40,8 @@ pub struct Watches {
     pub kinds: Kinds,
     /// How each watch does.
     pub health: watch::Receiver<Health>,
+    /// Where further watches tell how they do.
+    pub reporter: Reporter,
 }
 
 impl Watches {
@@ -55,7 +57,7 @@ impl Watches {
     ) -> Self {
         let (kinds, discovery) = Kinds::new(client.clone());
         tasks.spawn("the search for kinds of resources", discovery);
-        let (reporter, health) = Reporter::new(scope.sources());
+        let (reporter, health) = Reporter::new(&scope.sources());
         for source in scope.sources().into_iter().chain([Source::NODES]) {
             let name = format!("the watch of {source}");
             let task = Task {
@@ -72,7 +74,11 @@ impl Watches {
             "the reader of Secrets and ConfigMaps",
             fetch::run(client.clone(), wanted.clone(), changes.clone()),
         );
-        Self { kinds, health }
+        Self {
+            kinds,
+            health,
+            reporter,
+        }
     }
 }
 
