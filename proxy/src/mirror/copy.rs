@@ -157,9 +157,8 @@ async fn send_copy(
     *outgoing.uri_mut() = head.uri;
     *outgoing.headers_mut() = head.headers;
     *outgoing.version_mut() = Version::HTTP_11;
-    let leaf = request.snapshot.leaf(pick.leaf);
     let mut outgoing = Some(outgoing);
-    let sending = send(&request.worker, leaf, pick.turn, &mut outgoing, Origin::Copy);
+    let sending = send(&request.worker, &request.snapshot, pick, &mut outgoing, Origin::Copy);
     let sent = timeout_at(deadline, sending).await;
     if let Some((head, kept)) = below {
         start(request, copies, &head, &Ok(kept));

@@ -43,7 +43,7 @@ impl<'a> GraphBuilder<'a> {
                 continue;
             };
             if below_is_built {
-                let index = self.node(node);
+                let index = self.node(id, node);
                 self.built.insert(id, index);
             } else if !self.built.contains_key(id) {
                 // a cycle, which no valid config has, would end here as well
@@ -69,9 +69,9 @@ impl<'a> GraphBuilder<'a> {
         self.built.get(id).copied().flatten()
     }
 
-    fn node(&mut self, node: &'a document::Node) -> Option<NodeIndex> {
+    fn node(&mut self, id: &NodeId, node: &'a document::Node) -> Option<NodeIndex> {
         match &node.spec {
-            NodeSpec::Leaf(leaf) => self.leaf(&node.label, leaf),
+            NodeSpec::Leaf(leaf) => self.leaf(id, &node.label, leaf),
             NodeSpec::Mirror(mirror) => self.mirror(&node.label, mirror),
             NodeSpec::Missing(_) => None,
             NodeSpec::Weighted(weighted) => {
@@ -102,7 +102,7 @@ impl<'a> GraphBuilder<'a> {
             .mirror(self.built.get(&mirror.main).copied().flatten(), targets)
     }
 
-    fn leaf(&mut self, label: &str, leaf: &'a document::Leaf) -> Option<NodeIndex> {
+    fn leaf(&mut self, id: &NodeId, label: &str, leaf: &'a document::Leaf) -> Option<NodeIndex> {
         let EndpointSet { ready, terminating } = self.endpoints.sets.get(leaf.endpoints.as_ref()?)?;
         let addresses = if ready.is_empty() { terminating } else { ready };
         if addresses.is_empty() {
@@ -117,6 +117,7 @@ impl<'a> GraphBuilder<'a> {
         self.leaves.push(Arc::new(Leaf {
             endpoints,
             flush: leaf.flush_interval.into(),
+            id: id.clone(),
             label: label.into(),
             pass_host_header: leaf.pass_host_header,
             scheme: leaf.scheme,

@@ -2,13 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use weir_model::{document::Scheme, duration::GoDuration};
+use weir_model::{
+    document::{NodeId, Scheme},
+    duration::GoDuration,
+};
 
 use super::{Endpoint, Transport};
 
 /// A reference to a port of a Service that has endpoints.
 #[derive(Debug)]
 pub struct Leaf {
+    /// The node's id in the config.
+    pub id: NodeId,
     /// When response bytes are sent on.
     pub flush: Flush,
     /// Traefik's name (`apps-svc1-80@kubernetescrd`), for metrics.

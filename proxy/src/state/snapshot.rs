@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_model::document::{Config, Endpoints, RouteId, Target};
+use weir_model::document::{Config, Endpoints, NodeId, RouteId, Target};
 
 use super::{Counter, Leaf, Registry, Routing, graph::GraphBuilder};
 use crate::{
@@ -88,6 +88,11 @@ impl Snapshot {
     #[inline]
     pub fn leaf(&self, index: LeafIndex) -> &Arc<Leaf> {
         &self.leaves[index.0 as usize]
+    }
+
+    /// The leaf of a node, if it has endpoints. Looks at all of them.
+    pub fn leaf_of(&self, id: &NodeId) -> Option<&Arc<Leaf>> {
+        self.leaves.iter().find(|leaf| leaf.id == *id)
     }
 
     /// All leaves that routes reach.

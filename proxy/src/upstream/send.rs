@@ -8,14 +8,15 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, Response, Uri, Version, header::HOST};
 use hyper::{body::Incoming, client::conn::TrySendError};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Lease, connect::connect};
 use crate::{
+    balance::Pick,
     error::Failure,
     http::{Client, RequestBody},
     metrics::Retry,
-    state::{Endpoint, Leaf},
+    state::{Endpoint, Held as Snapshot, Leaf},
     worker::Worker,
 };
 
@@ -42,52 +43,63 @@ pub(crate) enum Origin<'a> {
     Copy,
 }
 
-/// Sends a request to a leaf. `turn` is the leaf's part of the pick.
+/// Sends a request where it was picked to go.
+///
+/// What is tried again is tried as things are by then: an endpoint that fails may have left, and others come.
 pub(crate) async fn send(
     worker: &Rc<Worker>,
-    leaf: &Leaf,
-    turn: u64,
+    snapshot: &Rc<Snapshot>,
+    pick: Pick,
     request: &mut Option<Request<RequestBody>>,
     origin: Origin<'_>,
 ) -> Result<Sent, Failure> {
+    let mut leaf = snapshot.leaf(pick.leaf);
     if leaf.unsupported.is_some() {
         return Err(Failure::Protocol);
     }
     let mut sending = Sending {
         worker,
-        leaf,
         request,
         origin,
     };
-    let most = leaf.endpoints().len().min(MAX_ATTEMPTS);
     // no room is made for it before something fails
     let mut tried = Vec::new();
     let mut give_up = None;
     let mut last = Failure::NoServer;
-    while tried.len() < most {
-        let Some(endpoint) = leaf.endpoint(turn, worker.clock.millis(), &tried) else {
-            break;
-        };
-        let others = tried.len() + 1 < most;
-        last = match sending.to(endpoint, others).await {
+    let mut newer;
+    while let Some(endpoint) = leaf.endpoint(pick.turn, worker.clock.millis(), &tried) {
+        last = match sending.to(leaf, endpoint, &tried).await {
             Ok(sent) => return Ok(sent),
             Err(failure) => failure,
         };
         let give_up = *give_up.get_or_insert_with(|| Instant::now() + RETRY_WITHIN);
-        if !others || sending.request.is_none() || Instant::now() >= give_up {
+        tried.push(endpoint.id);
+        if let Some(found) = leaf_of_now(worker, leaf) {
+            newer = found;
+            leaf = &newer;
+        }
+        let more = tried.len() < MAX_ATTEMPTS && has_untried(leaf, &tried);
+        if !more || sending.request.is_none() || Instant::now() >= give_up {
             break;
         }
-        tried.push(endpoint.id);
         worker.metrics.retries[Retry::Connect as usize].inc();
     }
     Err(last)
+}
+
+/// What a leaf has become, if it still has endpoints.
+fn leaf_of_now(worker: &Worker, leaf: &Leaf) -> Option<Arc<Leaf>> {
+    worker.snapshot().leaf_of(&leaf.id).cloned()
+}
+
+fn has_untried(leaf: &Leaf, tried: &[u64]) -> bool {
+    leaf.endpoints().iter().any(|endpoint| !tried.contains(&endpoint.id))
 }
 
 /// A request on its way. It is moved as little as possible: what an `async fn` is given by value, it
 /// keeps twice.
 struct Sending<'a> {
     worker: &'a Rc<Worker>,
-    leaf: &'a Leaf,
     /// None once a part of it was sent.
     request: &'a mut Option<Request<RequestBody>>,
     origin: Origin<'a>,
@@ -95,25 +107,51 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     /// Sends it to an endpoint, over an unused connection or a new one.
-    async fn to(&mut self, endpoint: &Arc<Endpoint>, others: bool) -> Result<Sent, Failure> {
+    async fn to(&mut self, leaf: &Leaf, endpoint: &Arc<Endpoint>, tried: &[u64]) -> Result<Sent, Failure> {
         if let Some(request) = self.request
-            && !(self.leaf.pass_host_header && names_host(request.headers()))
+            && !(leaf.pass_host_header && names_host(request.headers()))
         {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
         if let Some(mut lease) = Lease::from_pool(self.worker, endpoint) {
             let replay = self.request.as_ref().and_then(Replay::of);
-            match self.over(&mut lease).await {
+            match self.over(leaf, &mut lease).await {
                 Ok(response) => return Ok(Sent { response, lease }),
                 Err(failure) => self.once_more(replay, failure)?,
             }
         }
-        let limit = self.connect_limit(others);
         // rare enough to have its room only while it is needed
-        let connecting = Box::pin(connect(self.worker, endpoint, &self.leaf.transport, limit));
-        let mut lease = connecting.await?;
-        let response = self.over(&mut lease).await?;
+        let mut lease = Box::pin(self.connect(leaf, endpoint, tried)).await?;
+        let response = self.over(leaf, &mut lease).await?;
         Ok(Sent { response, lease })
+    }
+
+    /// Connects to an endpoint, with less patience while another one is left.
+    async fn connect(&self, leaf: &Leaf, endpoint: &Arc<Endpoint>, tried: &[u64]) -> Result<Lease, Failure> {
+        let others = |leaf: &Leaf| {
+            let mut all = leaf.endpoints().iter();
+            all.any(|other| other.id != endpoint.id && !tried.contains(&other.id))
+        };
+        let limit = leaf.transport.dial_timeout;
+        if others(leaf) {
+            let limit = limit.map_or(CONNECT_WHILE_OTHERS, |limit| limit.min(CONNECT_WHILE_OTHERS));
+            return connect(self.worker, endpoint, &leaf.transport, Some(limit)).await;
+        }
+        let others_come = async {
+            loop {
+                sleep(CONNECT_WHILE_OTHERS).await;
+                if leaf_of_now(self.worker, leaf).is_some_and(|leaf| others(&leaf)) {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            lease = connect(self.worker, endpoint, &leaf.transport, limit) => lease,
+            () = others_come => {
+                endpoint.record_failure(self.worker.clock.exact_millis());
+                Err(Failure::ConnectTimeout)
+            }
+        }
     }
 
     /// After a failure on a connection from the pool: whether a new one may do better.
@@ -128,22 +166,13 @@ impl Sending<'_> {
         Ok(())
     }
 
-    fn connect_limit(&self, others: bool) -> Option<Duration> {
-        let limit = self.leaf.transport.dial_timeout;
-        if others {
-            Some(limit.unwrap_or(CONNECT_WHILE_OTHERS).min(CONNECT_WHILE_OTHERS))
-        } else {
-            limit
-        }
-    }
-
     /// Sends it over a connection and waits for the answer's head. Takes it back if none of it was sent.
-    async fn over(&mut self, lease: &mut Lease) -> Result<Response<Incoming>, Failure> {
+    async fn over(&mut self, leaf: &Leaf, lease: &mut Lease) -> Result<Response<Incoming>, Failure> {
         let Some(request) = self.request.take() else {
             return Err(Failure::Closed);
         };
         let sending = lease.send(request);
-        let answer = match self.leaf.transport.response_header_timeout {
+        let answer = match leaf.transport.response_header_timeout {
             None => sending.await,
             Some(limit) => {
                 let mut overdue = Box::pin(overdue(limit, self.origin));

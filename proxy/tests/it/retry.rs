@@ -80,32 +80,69 @@ async fn when_all_refuse_the_request_fails_after_each_or_a_bound() {
     }
 }
 
+/// A full accept queue: the kernel drops what else wants to connect, as it does for a pod that is gone.
+struct Full {
+    address: SocketAddr,
+    _waiting: Vec<TcpStream>,
+    _listener: socket2::Socket,
+}
+
+impl Full {
+    async fn start() -> Self {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        listener
+            .bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into())
+            .unwrap();
+        listener.listen(1).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(Ok(stream)) =
+            tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+        {
+            waiting.push(stream);
+        }
+        Self {
+            address,
+            _waiting: waiting,
+            _listener: listener,
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_endpoint_that_does_not_answer_the_dial_is_given_up_soon() {
-    // a full accept queue: the kernel drops what else wants to connect
-    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    full.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into())
-        .unwrap();
-    full.listen(1).unwrap();
-    let address = full.local_addr().unwrap().as_socket().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(Ok(stream)) =
-        tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
-    {
-        waiting.push(stream);
-    }
+    let full = Full::start().await;
     let backend = Backend::named("alive").await;
     let documents = Documents::default()
-        .service("main", &[address, backend.address])
+        .service("main", &[full.address, backend.address])
         .route("/", "main");
     let fixture = Fixture::start(&documents).await;
     assert_eq!(fixture.get("/").await.text(), "alive");
     // alone, it gets its transport's whole time
-    let documents = Documents::one(address).transport("main", |transport| {
+    let documents = Documents::one(full.address).transport("main", |transport| {
         transport.dial_timeout = GoDuration::from_millis(50);
     });
     let fixture = Fixture::start(&documents).await;
     assert_eq!(fixture.get("/").await.status, 504);
+}
+
+#[tokio::test]
+async fn what_waits_for_endpoints_that_are_gone_takes_those_that_come() {
+    let (first, second) = (Full::start().await, Full::start().await);
+    let backend = Backend::named("alive").await;
+    for gone in [&[first.address][..], &[first.address, second.address]] {
+        let mut documents = Documents::default().service("main", gone).route("/", "main");
+        let fixture = Fixture::start(&documents).await;
+        let mut client = fixture.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        fixture.metric_becomes("weir_connections_accepted_total", 1.0).await;
+        documents = Documents::default().service("main", &[backend.address]).route("/", "main");
+        documents.config.revision += 1;
+        fixture.publish(&documents).await;
+        // the dial's own limit is 30 s
+        let answer = tokio::time::timeout(Duration::from_secs(10), client.response()).await;
+        assert_eq!(answer.unwrap().text(), "alive");
+    }
 }
 
 /// A backend that closes each connection when the next request comes on it, having answered one; it
