@@ -28,12 +28,20 @@ pub fn reserve() -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn a_port_is_given_once_and_can_be_bound() {
+    use super::*;
+    use crate::cluster::wait::eventually;
+
+    #[tokio::test]
+    async fn a_port_is_given_once_and_can_be_bound() {
         let (one, other) = (reserve().unwrap(), reserve().unwrap());
         assert_ne!(one, other);
-        TcpListener::bind((Ipv4Addr::LOCALHOST, one)).unwrap();
+        // a process that another test starts has a copy of the listener for a moment
+        eventually("it can be bound", Duration::from_secs(10), async || {
+            Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, one))?)
+        })
+        .await
+        .unwrap();
     }
 }

@@ -140,7 +140,14 @@ fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incomin
 impl Prepared {
     async fn forward(&mut self, client: &Rc<Client>) -> Result<Response<ResponseBody>, Failure> {
         let origin = Origin::Client(client);
-        let sent = send(&client.worker, &self.snapshot, self.pick, &mut self.request, origin).await;
+        let sent = send(
+            &client.worker,
+            &self.snapshot,
+            self.pick,
+            &mut self.request,
+            origin,
+        )
+        .await;
         if let Some(shadow) = &self.shadow {
             shadow.main_answered();
         }

@@ -158,7 +158,13 @@ async fn send_copy(
     *outgoing.headers_mut() = head.headers;
     *outgoing.version_mut() = Version::HTTP_11;
     let mut outgoing = Some(outgoing);
-    let sending = send(&request.worker, &request.snapshot, pick, &mut outgoing, Origin::Copy);
+    let sending = send(
+        &request.worker,
+        &request.snapshot,
+        pick,
+        &mut outgoing,
+        Origin::Copy,
+    );
     let sent = timeout_at(deadline, sending).await;
     if let Some((head, kept)) = below {
         start(request, copies, &head, &Ok(kept));

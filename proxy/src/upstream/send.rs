@@ -93,7 +93,9 @@ fn leaf_of_now(worker: &Worker, leaf: &Leaf) -> Option<Arc<Leaf>> {
 }
 
 fn has_untried(leaf: &Leaf, tried: &[u64]) -> bool {
-    leaf.endpoints().iter().any(|endpoint| !tried.contains(&endpoint.id))
+    leaf.endpoints()
+        .iter()
+        .any(|endpoint| !tried.contains(&endpoint.id))
 }
 
 /// A request on its way. It is moved as little as possible: what an `async fn` is given by value, it

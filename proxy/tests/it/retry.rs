@@ -135,8 +135,12 @@ async fn what_waits_for_endpoints_that_are_gone_takes_those_that_come() {
         let fixture = Fixture::start(&documents).await;
         let mut client = fixture.client().await;
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        fixture.metric_becomes("weir_connections_accepted_total", 1.0).await;
-        documents = Documents::default().service("main", &[backend.address]).route("/", "main");
+        fixture
+            .metric_becomes("weir_connections_accepted_total", 1.0)
+            .await;
+        documents = Documents::default()
+            .service("main", &[backend.address])
+            .route("/", "main");
         documents.config.revision += 1;
         fixture.publish(&documents).await;
         // the dial's own limit is 30 s
