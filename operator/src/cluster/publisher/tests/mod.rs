@@ -1,0 +1,3 @@
+mod another_version;
+mod bench;
+mod rounds;
