@@ -39,7 +39,7 @@ pub(super) struct Acceptance {
     /// Every TraefikService, each after those it refers to.
     pub children_first: Vec<NamespacedName>,
     /// Forms that are written and not served, as far as there are any.
-    pub refused: Vec<(ObjectId, ServiceForm)>,
+    pub refused: BTreeMap<NamespacedName, ServiceForm>,
 }
 
 /// Which form is served.
@@ -102,7 +102,7 @@ pub(super) fn accept(
             (None, None) => Served::Nothing,
         };
         acceptance.served.insert(id.name.clone(), served);
-        acceptance.refused.extend(refused.map(|form| (id, form)));
+        acceptance.refused.extend(refused.map(|form| (id.name, form)));
     }
     acceptance
 }

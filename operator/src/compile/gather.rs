@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_model::{
-    document::{Config, Node, NodeId, NodeSpec, Route, RouteId, SourceKind, Target},
+    document::{Config, Node, NodeId, Route, RouteId, SourceKind, Target},
     name::NamespacedName,
 };
 
@@ -28,11 +28,10 @@ pub(super) fn reports(config: &Config, decisions: &Decisions) -> Reports {
                 Served::LastGood(form) => State::LastGood(form.source.generation),
                 Served::Nothing => State::NotServed,
             },
-            kind: found.and_then(|i| match graph.nodes[i].spec {
-                NodeSpec::Weighted(_) => Some("Weighted"),
-                NodeSpec::Mirror(_) => Some("Mirroring"),
-                NodeSpec::Leaf(_) | NodeSpec::Missing(_) => None,
-            }),
+            kind: served
+                .form()
+                .or_else(|| decisions.refused.get(name))
+                .map(|form| form.shape.kind()),
             leaves: found.map_or(0, |i| leaves[i]),
             used_by: found.map(|i| std::mem::take(&mut users[i])).unwrap_or_default(),
             revision: found.map(|i| graph.revisions[i]),

@@ -20,6 +20,7 @@ use super::{
     effect,
     finding::{Code, Finding, Kind, ObjectId},
     flatten::Flattener,
+    form::ServiceForm,
     gather::reports,
     notices,
     parse::{Sink, is_ours, servers_transport, traefik_service},
@@ -31,6 +32,8 @@ use super::{
 /// What was decided about all objects.
 pub(super) struct Decisions {
     pub services: BTreeMap<NamespacedName, Served>,
+    /// Forms of services that are written and not served.
+    pub refused: BTreeMap<NamespacedName, ServiceForm>,
     pub routes: BTreeMap<NamespacedName, Vec<DecidedRoute>>,
 }
 
@@ -61,6 +64,7 @@ fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compi
     }
     let decisions = Decisions {
         services: acceptance.served,
+        refused: acceptance.refused,
         routes,
     };
     let transports = Transports::new(transport_candidates(snapshot, options, previous, &mut findings));
@@ -72,8 +76,8 @@ fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compi
             flattener.service(&traefik_service_id(name), form);
         }
     }
-    for (object, form) in &acceptance.refused {
-        flattener.refused_service(object, form);
+    for (name, form) in &decisions.refused {
+        flattener.refused_service(&traefik_service_id(name), form);
     }
     for (name, decided) in &decisions.routes {
         let object = ObjectId {

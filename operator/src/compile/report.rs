@@ -25,7 +25,7 @@ pub enum State {
 pub struct ServiceReport {
     /// What is served of it.
     pub state: State,
-    /// `Weighted` or `Mirroring`, of what is served.
+    /// `Weighted` or `Mirroring`: of what is served, else of what is written, as far as that can be told.
     pub kind: Option<&'static str>,
     /// Distinct references to Services below it.
     pub leaves: usize,

@@ -36,6 +36,16 @@ pub(super) enum Shape {
     },
 }
 
+impl Shape {
+    /// What people call it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Weighted { .. } => "Weighted",
+            Self::Mirror { .. } => "Mirroring",
+        }
+    }
+}
+
 /// A reference, and the field that makes it; of a form from the previous config the field is the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reference {

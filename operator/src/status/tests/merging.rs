@@ -7,7 +7,7 @@ use crate::status::{
     DesiredStatus, PROGRAMMED,
     condition::is_ours,
     merge,
-    testing::{condition, made, progress, route, service, shown, traefik_service, weighted},
+    testing::{condition, made, object, progress, route, service, shown, traefik_service, weighted},
     withdraw,
 };
 
@@ -61,8 +61,11 @@ fn what_is_no_longer_true_goes() {
     let used = made(&objects, &Config::default()).status(&traefik_service("a"), &progress(1, &[1]));
     let used = merge(Some(&lonely), &used, LATER).unwrap();
     assert_eq!(shown(&used, "Orphaned"), "absent");
-    let broken = merge(Some(&used), &broken(2), LATER).unwrap();
-    assert_eq!(broken.get("kind"), None);
+    let empty = [object("TraefikService", "a", 2, &json!({}))];
+    let empty = made(&empty, &Config::default()).status(&traefik_service("a"), &progress(2, &[2]));
+    let empty = merge(Some(&used), &empty, LATER).unwrap();
+    assert_eq!(shown(&empty, "Accepted"), "False NoServiceType");
+    assert_eq!(empty.get("kind"), None);
 }
 
 #[test]
