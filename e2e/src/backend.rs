@@ -28,15 +28,17 @@ pub struct Backend {
 
 /// Requests by their tag, copies included.
 #[derive(Debug, Default)]
-struct Seen(Mutex<BTreeMap<String, u64>>);
+pub struct Seen(Mutex<BTreeMap<String, u64>>);
 
 impl Seen {
-    fn count(&self, tag: &str) {
+    /// One more with this tag.
+    pub fn count(&self, tag: &str) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *seen.entry(tag.to_owned()).or_default() += 1;
     }
 
-    fn of(&self, tag: &str) -> u64 {
+    /// So far, with this tag.
+    pub fn of(&self, tag: &str) -> u64 {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(tag).copied().unwrap_or_default()
     }
@@ -106,16 +108,8 @@ async fn serve(listener: TcpListener, name: String, seen: Arc<Seen>) {
     }
 }
 
-/// The last two segments of the path are a tag and a number; a body must repeat the number.
 async fn answer(request: Request<Incoming>, name: &str, seen: &Seen) -> Response<Full<Bytes>> {
-    let (head, body) = request.into_parts();
-    let mut segments = head.uri.path().rsplit('/');
-    let number = segments.next().unwrap_or_default().to_owned();
-    let tag = segments.next().unwrap_or_default().to_owned();
-    let whole = match body.collect().await {
-        Ok(body) => head.method != Method::POST || body.to_bytes() == number,
-        Err(_) => false,
-    };
+    let (tag, whole) = read(request).await;
     if whole {
         seen.count(&tag);
         Response::new(Full::from(format!("{name}\n")))
@@ -124,4 +118,18 @@ async fn answer(request: Request<Incoming>, name: &str, seen: &Seen) -> Response
         *response.status_mut() = StatusCode::BAD_REQUEST;
         response
     }
+}
+
+/// Reads a request to its end and returns its tag, and whether it is as it was sent: the last two segments of the path
+/// are a tag and a number, and a body repeats the number.
+pub async fn read(request: Request<Incoming>) -> (String, bool) {
+    let (head, body) = request.into_parts();
+    let mut segments = head.uri.path().rsplit('/');
+    let number = segments.next().unwrap_or_default();
+    let tag = segments.next().unwrap_or_default().to_owned();
+    let whole = match body.collect().await {
+        Ok(body) => head.method != Method::POST || body.to_bytes() == number,
+        Err(_) => false,
+    };
+    (tag, whole)
 }

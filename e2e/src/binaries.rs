@@ -14,6 +14,8 @@ pub struct Binaries {
     pub operator: PathBuf,
     /// `weir-proxy`.
     pub proxy: PathBuf,
+    /// `weir-backend`, for pods.
+    pub backend: PathBuf,
 }
 
 impl Binaries {
@@ -29,6 +31,7 @@ impl Binaries {
         Ok(Self {
             operator: existing(folder, "weir-operator")?,
             proxy: existing(folder, "weir-proxy")?,
+            backend: existing(folder, "weir-backend")?,
         })
     }
 }

@@ -166,7 +166,13 @@ async fn ask(
     match answer {
         Err(_) => Err(format!("no answer within {LIMIT:?}")),
         Ok(Err(error)) => Err(format!("{error}: {:?}", std::error::Error::source(&error))),
-        Ok(Ok((StatusCode::OK, body))) => Ok(String::from_utf8_lossy(&body).trim_end().to_owned()),
+        Ok(Ok((StatusCode::OK, body))) => Ok(name(&String::from_utf8_lossy(&body))),
         Ok(Ok((status, body))) => Err(format!("{status}: {}", String::from_utf8_lossy(&body).trim_end())),
     }
+}
+
+/// What a backend calls itself: its whole answer, or what whoami says before it tells about the request.
+fn name(answer: &str) -> String {
+    let first = answer.lines().next().unwrap_or_default();
+    first.strip_prefix("Name: ").unwrap_or(answer).trim_end().to_owned()
 }

@@ -3,7 +3,7 @@
 //! The processes of a [`Group`] share a process group. A watchdog beside it waits for the end of a pipe from this program,
 //! however that comes: with the [`Group`]'s end, at exit, or by SIGKILL. It then kills the whole group and removes its
 //! folder. (A signal on the parent's death would be simpler, but Linux sends it when the parent's *thread* ends, and a
-//! test's thread ends with the test.)
+//! test's thread ends with the test.) What else has to be undone is in a script named [`CLEANUP`] in that folder.
 
 use std::{
     env,
@@ -20,6 +20,9 @@ use super::process::Process;
 /// Set to anything, the folders with data and logs stay.
 pub const KEEP: &str = "WEIR_E2E_KEEP";
 
+/// The name of a bash script in a group's folder that runs when the processes have ended.
+pub const CLEANUP: &str = "cleanup";
+
 /// `sleep` leads the group, so that its id is taken as long as the watchdog, who is the parent, has not waited for it.
 /// Who does not go within two seconds is beyond what a shell can do.
 const WATCHDOG: &str = r#"
@@ -30,6 +33,7 @@ read -r _
 kill -KILL -- "-$group"
 wait "$group"
 for _ in {1..100}; do kill -0 -- "-$group" || break; sleep 0.02; done
+[ ! -f "$1/cleanup" ] || bash "$1/cleanup"
 [ -n "$2" ] || rm -rf -- "$1"
 "#;
 

@@ -2,16 +2,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
-use tokio::{
-    io::AsyncWriteExt as _,
-    process::{Child, Command},
-    time,
-};
+use anyhow::Result;
+
+pub use super::program::Said;
+use super::program;
 
 /// Longer than whatever it waits for by itself here.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -23,15 +20,6 @@ pub struct Kubectl {
     pub(super) kubeconfig: PathBuf,
     /// What it learns about the cluster's API it keeps there, and not in the user's home.
     pub(super) cache: PathBuf,
-}
-
-/// What it has printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// The answer.
-    pub stdout: String,
-    /// Warnings, the API server's among them.
-    pub stderr: String,
 }
 
 impl Kubectl {
@@ -58,30 +46,9 @@ impl Kubectl {
 
     /// Runs it and returns all that it prints. When it fails, that is in the error.
     pub async fn say(&self, arguments: &[&str], input: Option<&str>) -> Result<Said> {
-        let mut command = Command::from(self.command());
-        command
-            .args(arguments)
-            .stdin(if input.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let child = command
-            .spawn()
-            .with_context(|| format!("{} does not start", self.program.display()))?;
-        let run = time::timeout(LIMIT, feed(child, input)).await;
-        let shown = || shown(arguments, input);
-        let output = run
-            .with_context(|| format!("{}: not within {LIMIT:?}", shown()))?
-            .with_context(shown)?;
-        let [stdout, stderr] =
-            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let status = output.status;
-        ensure!(status.success(), "{}: {status}\n{stderr}{stdout}", shown());
-        Ok(Said { stdout, stderr })
+        let mut command = self.command();
+        command.args(arguments);
+        program::say(command, &shown(arguments, input), input, LIMIT).await
     }
 
     /// The path of a file below the project's root, as an argument.
@@ -89,18 +56,6 @@ impl Kubectl {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         root.join(path).display().to_string()
     }
-}
-
-async fn feed(mut child: Child, input: Option<&str>) -> std::io::Result<std::process::Output> {
-    let stdin = child.stdin.take();
-    let write = async {
-        if let (Some(mut stdin), Some(input)) = (stdin, input) {
-            // when it does not want to read all, its exit status says why
-            drop(stdin.write_all(input.as_bytes()).await);
-        }
-    };
-    let (output, ()) = futures::future::join(child.wait_with_output(), write).await;
-    output
 }
 
 fn shown(arguments: &[&str], input: Option<&str>) -> String {

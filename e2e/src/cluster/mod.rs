@@ -17,6 +17,7 @@ pub mod namespace;
 pub mod operator;
 pub mod ports;
 pub mod process;
+pub mod program;
 pub mod projection;
 pub mod proxy_pod;
 pub mod published;
@@ -43,7 +44,7 @@ use tokio::sync::OnceCell;
 use self::{
     api::Api,
     audit::Audit,
-    control_plane::{Component, ControlPlane},
+    control_plane::{Component, ControlPlane, Site},
     group::Group,
     kubectl::Kubectl,
     namespace::Namespace,
@@ -90,9 +91,13 @@ impl Cluster {
 
     /// A control plane of its own, without the custom resources.
     pub async fn start() -> Result<Self> {
-        let group = Group::new()?;
+        Self::start_at(Site::alone(), Group::new()?).await
+    }
+
+    /// A control plane at a place of its own.
+    pub(crate) async fn start_at(site: Site, group: Group) -> Result<Self> {
         let tools = Tools::find()?;
-        let control_plane = ControlPlane::start_all(&tools, &group).await?;
+        let control_plane = ControlPlane::start_all(&tools, &group, site).await?;
         let kubeconfig = control_plane.kubeconfig();
         let cluster = Self::over(&tools, kubeconfig, Some(control_plane), group)?;
         cluster.wait_until_ready().await?;
@@ -206,6 +211,27 @@ impl Cluster {
     /// Starts a component that was stopped or killed. It does not wait until it works.
     pub fn start_component(&self, component: Component) -> Result<()> {
         self.own()?.start(component, &self.group)
+    }
+
+    /// Kills all components, runs `meanwhile`, and starts them again in the network namespace that it tells. What it has
+    /// made beside that is returned.
+    pub(crate) async fn restart_in<T>(
+        &mut self,
+        meanwhile: impl AsyncFnOnce(&Group) -> Result<(T, PathBuf)>,
+    ) -> Result<T> {
+        let Self {
+            control_plane, group, ..
+        } = self;
+        let control_plane = control_plane
+            .as_mut()
+            .context("this needs a control plane of its own")?
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        control_plane.kill_all();
+        let (made, network) = meanwhile(group).await?;
+        control_plane.restart_all(group, network).await?;
+        self.wait_until_ready().await?;
+        Ok(made)
     }
 
     /// Asks a component to end, and kills it when that takes more than a few seconds.

@@ -1,0 +1,92 @@
+//! What a program is made of, as CycloneDX writes it.
+
+use std::{collections::BTreeMap, env, fs, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+/// The crates that are linked into a program: cargo says which, Cargo.lock what their contents are.
+pub(crate) fn of(program: &str, target: Option<&str>) -> Result<Value> {
+    // as make names it
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["tree", "--locked", "--package", program, "--edges", "normal", "--prefix", "none"]);
+    command.args(["--format", "{p}|{l}"]);
+    if let Some(target) = target {
+        command.args(["--target", target]);
+    }
+    let output = command.output().context("cargo tree")?;
+    ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let lock = fs::read_to_string("Cargo.lock").context("Cargo.lock, which is where cargo ran")?;
+    Ok(bill(program, &String::from_utf8(output.stdout)?, &checksums(&lock)))
+}
+
+/// SHA-256 by `NAME VERSION`, of the crates that come from a registry.
+fn checksums(lock: &str) -> BTreeMap<String, String> {
+    let package = |text: &str| {
+        let value = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
+            Some(line.trim_end_matches('"').to_owned())
+        };
+        Some((format!("{} {}", value("name")?, value("version")?), value("checksum")?))
+    };
+    lock.split("[[package]]").filter_map(package).collect()
+}
+
+fn bill(program: &str, tree: &str, checksums: &BTreeMap<String, String>) -> Value {
+    let mut components = BTreeMap::new();
+    let mut main = Value::Null;
+    for line in tree.lines() {
+        let (package, license) = line.trim_end_matches(" (*)").split_once('|').unwrap_or((line, ""));
+        // `NAME vVERSION`, and where it is when it is no registry's
+        let mut words = package.split_whitespace();
+        let (Some(name), Some(version)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let version = version.trim_start_matches('v');
+        let url = format!("pkg:cargo/{name}@{version}");
+        let mut component = json!({
+            "type": if name == program { "application" } else { "library" },
+            "bom-ref": url,
+            "name": name,
+            "version": version,
+            "purl": url,
+        });
+        if !license.is_empty() {
+            component["licenses"] = json!([{"expression": license}]);
+        }
+        if let Some(checksum) = checksums.get(&format!("{name} {version}")) {
+            component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
+        }
+        if name == program {
+            main = component;
+        } else {
+            components.insert(url, component);
+        }
+    }
+    json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"component": main},
+        "components": components.into_values().collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_are_listed_once_with_their_licence_and_checksum() {
+        let tree = "weir-proxy v0.1.0 (/somewhere)|Apache-2.0\nbytes v1.10.0|MIT\nbytes v1.10.0|MIT (*)\n";
+        let lock = "[[package]]\nname = \"bytes\"\nversion = \"1.10.0\"\nchecksum = \"abc\"\n";
+        let bill = bill("weir-proxy", tree, &checksums(lock));
+        assert_eq!(bill["metadata"]["component"]["name"], "weir-proxy");
+        let components = bill["components"].as_array().unwrap();
+        assert_eq!(components.len(), 1);
+        assert_eq!(components[0]["purl"], "pkg:cargo/bytes@1.10.0");
+        assert_eq!(components[0]["hashes"][0]["content"], "abc");
+        assert_eq!(components[0]["licenses"][0]["expression"], "MIT");
+        assert!(!bill.to_string().contains("somewhere"));
+    }
+}

@@ -1,0 +1,5 @@
+//! On a real node, as root. `make e2e-node` builds its programs and runs these; `cargo test` alone leaves them out.
+
+#![cfg(test)]
+
+mod harness;
