@@ -92,6 +92,23 @@ e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses 
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster --test chart -- --ignored --test-threads 4 $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
 
+ifeq ($(origin KUBECONFIG),command line)
+e2e-node: export WEIR_E2E_KUBECONFIG := $(abspath $(KUBECONFIG))
+NODE_NEEDS := true
+NODE_TOOLS := kubectl helm
+NODE_SKIP := --skip own::
+else
+NODE_NEEDS := e2e/tools/node-needs
+NODE_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl helm \
+	containerd containerd-shim-runc-v2 ctr runc
+endif
+
+# One after the other: they measure, and all of them share two cores with the node.
+e2e-node: build ## run the tests on a real node, as root; KUBECONFIG=FILE uses a cluster that has the images
+	@$(NODE_NEEDS) || { echo "make e2e-node cannot run here" >&2; exit 1; }
+	@e2e/tools/build $(NODE_TOOLS) >/dev/null
+	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test node -- --ignored --test-threads=1 $(NODE_SKIP)
+
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.
 bench-operator: ## measure the operator with 2,000 TraefikServices on a real API server
 	@e2e/tools/build etcd kube-apiserver kube-controller-manager kubectl >/dev/null

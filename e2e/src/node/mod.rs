@@ -5,6 +5,7 @@
 //! kube-proxy. Names are not resolved in pods.
 
 pub mod image;
+pub mod installed;
 mod machine;
 mod network;
 mod parts;
@@ -86,6 +87,12 @@ impl Node {
     pub fn address(&self) -> Result<Ipv4Addr> {
         let machine = self.machine.as_ref().context("the node is off")?;
         Ok(machine.network.machine())
+    }
+
+    /// The network device on this host that leads to it.
+    pub fn device(&self) -> Result<String> {
+        let machine = self.machine.as_ref().context("the node is off")?;
+        Ok(machine.network.device())
     }
 
     /// helm, as a user types it.

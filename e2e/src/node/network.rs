@@ -54,6 +54,11 @@ impl Network {
         format!("{}/24", self.address(2, 0))
     }
 
+    /// Where a cluster's name server would be; there is none.
+    pub(super) fn name_server(&self) -> Ipv4Addr {
+        self.address(2, 10)
+    }
+
     fn host(&self) -> Ipv4Addr {
         self.address(0, 1)
     }
@@ -62,8 +67,8 @@ impl Network {
         Ipv4Addr::new(100, self.0, third, fourth)
     }
 
-    /// On the host.
-    fn device(&self) -> String {
+    /// The name of its device on the host.
+    pub(super) fn device(&self) -> String {
         format!("weir-e2e-{}", self.0)
     }
 

@@ -193,6 +193,7 @@ SystemdCgroup = false
             "volumePluginDir": self.folder.join("volume-plugins"),
             "makeIPTablesUtilChains": false,
             "resolvConf": "",
+            "clusterDNS": [machine.network.name_server()],
         })
     }
 

@@ -3,3 +3,4 @@
 #![cfg(test)]
 
 mod harness;
+mod install;
