@@ -29,6 +29,8 @@ pub struct Load {
     connections: Vec<SendRequest<Full<Bytes>>>,
     /// From an answer to the next request of the same connection.
     pause: Duration,
+    /// Whether connections may be closed after an answer.
+    reconnect: bool,
 }
 
 /// What is asked for.
@@ -73,6 +75,7 @@ impl Load {
             target,
             connections: Vec::with_capacity(connections),
             pause: Duration::ZERO,
+            reconnect: false,
         };
         for _ in 0..connections {
             load.connections.push(http::connect(address).await?);
@@ -83,6 +86,11 @@ impl Load {
     /// Waits so long after each answer. Without, it sends as fast as it can, and takes what others need to work.
     pub fn set_pause(&mut self, pause: Duration) {
         self.pause = pause;
+    }
+
+    /// Opens a new connection where one was closed after an answer, as clients do. Without, that is a failure.
+    pub fn reconnect(&mut self) {
+        self.reconnect = true;
     }
 
     /// How many connections there are.
@@ -113,22 +121,25 @@ impl Load {
             target,
             connections,
             pause,
+            reconnect,
         } = self;
-        let (address, target, pause): (_, &Target, _) = (*address, target, *pause);
+        let (address, target, pause, reconnect): (_, &Target, _, _) = (*address, target, *pause, *reconnect);
         let (next, answers) = (Cell::new(0), RefCell::new(Answers::default()));
         join_all(connections.iter_mut().map(|connection| async {
             while more(next.get()) {
                 let number = next.replace(next.get() + 1);
                 let result = ask(connection, target, tag, number).await;
-                let broken = result.is_err() || connection.is_closed();
+                let broken = result.is_err() || (connection.is_closed() && !reconnect);
                 match result {
                     Ok(backend) => *answers.borrow_mut().by_backend.entry(backend).or_default() += 1,
                     Err(failure) => answers.borrow_mut().fail(failure),
                 }
                 if broken {
-                    answers
-                        .borrow_mut()
-                        .fail("the connection was not kept open".to_owned());
+                    let failure = "the connection was not kept open".to_owned();
+                    answers.borrow_mut().fail(failure);
+                }
+                // a connection that closes after its answer is neither ready nor closed for a moment
+                if broken || (reconnect && connection.ready().await.is_err()) {
                     match http::connect(address).await {
                         Ok(new) => *connection = new,
                         Err(error) => return answers.borrow_mut().fail(format!("{error:#}")),

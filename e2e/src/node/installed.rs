@@ -30,6 +30,8 @@ pub struct Installed<'a> {
 pub struct Pod {
     /// Its name.
     pub name: String,
+    /// What tells it from its predecessors of that name.
+    pub uid: String,
     /// Its address.
     pub address: IpAddr,
 }
@@ -137,6 +139,7 @@ pub async fn pods(node: &Node, namespace: &str, labels: &str) -> Result<Vec<Pod>
             let address = pod["status"]["podIP"].as_str().unwrap_or_default();
             Ok(Pod {
                 name: name.to_owned(),
+                uid: pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
                 address: address.parse().with_context(|| format!("{name} at {address:?}"))?,
             })
         })

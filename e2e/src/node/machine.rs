@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::network::Network;
 use crate::cluster::{
@@ -115,6 +116,24 @@ impl Machine {
     /// Its network namespace.
     pub(super) fn network_file(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/ns/net", self.pid))
+    }
+
+    /// Kills all processes of a program in a pod, without a chance to clean up.
+    pub(super) fn kill_in_pod(&self, uid: &str, program: &str) -> Result<()> {
+        let mut killed = 0;
+        for process in fs::read_dir("/proc")?.flatten() {
+            let read = |file: &str| fs::read_to_string(process.path().join(file)).unwrap_or_default();
+            let cgroups = read("cgroup");
+            let its = cgroups.contains(&self.cgroup) && cgroups.contains(uid);
+            if its && program.starts_with(read("comm").trim_end()) {
+                let id = process.file_name().to_string_lossy().parse().ok();
+                let id = id.and_then(Pid::from_raw).context("a process without an id")?;
+                kill_process(id, Signal::KILL)?;
+                killed += 1;
+            }
+        }
+        ensure!(killed > 0, "{program} does not run in pod {uid}");
+        Ok(())
     }
 
     /// Of the cgroups below which its pods are.

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, anyhow};
 use tokio::sync::OnceCell;
 
 use self::{
+    installed::Pod,
     machine::Machine,
     parts::{Parts, Plan},
 };
@@ -93,6 +94,12 @@ impl Node {
     pub fn device(&self) -> Result<String> {
         let machine = self.machine.as_ref().context("the node is off")?;
         Ok(machine.network.device())
+    }
+
+    /// Kills a program in a pod, without a chance to clean up. kubelet then starts it again.
+    pub fn kill(&self, pod: &Pod, program: &str) -> Result<()> {
+        let machine = self.machine.as_ref().context("the node is off")?;
+        machine.kill_in_pod(&pod.uid, program)
     }
 
     /// helm, as a user types it.

@@ -17,8 +17,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// Three turns of the whole tree of `examples/` for each of the connections below, and then some.
 const REQUESTS: u64 = 600;
 const CONNECTIONS: usize = 12;
-/// Of the tree in `examples/`, above the backends.
-const LEVELS: u64 = 3;
+/// What the shares of `examples/` are off by at most when a proxy does not stop at the end of a turn of 6 requests.
+const REMAINDER: u64 = 2;
 const PROXIES: u64 = 2;
 
 fn target() -> Target {
@@ -44,6 +44,17 @@ async fn install_apply_send_and_uninstall() {
         kubectl.run(&wait).await.unwrap();
     }
 
+    // that pods are ready is not in a condition, and proxies learn it a moment later
+    for proxy in &proxies {
+        let mut load = Load::connect(SocketAddr::new(proxy.address, 8000), target(), 1).await.unwrap();
+        eventually("all pods are used", LIMIT, async || {
+            let answers = load.send("first", 6).await;
+            ensure!(answers.by_backend.len() == 3, "{answers:?}");
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
     // through kube-proxy, from outside and from inside: both proxies begin their turns where they like
     for entry in [weir.entry("web").await.unwrap(), weir.cluster_entry("web").await.unwrap()] {
         let mut load = Load::connect(entry, target(), CONNECTIONS).await.unwrap();
@@ -51,7 +62,7 @@ async fn install_apply_send_and_uninstall() {
         assert_eq!((answers.good(), answers.failed), (REQUESTS, 0), "{:?}", answers.failures);
         for (backend, share) in [("svc1", 4), ("svc2", 1), ("svc3", 1)] {
             let (got, wanted) = (answers.by_backend[backend], REQUESTS * share / 6);
-            assert!(got.abs_diff(wanted) < LEVELS * PROXIES, "{backend}: {:?}", answers.by_backend);
+            assert!(got.abs_diff(wanted) <= REMAINDER * PROXIES, "{backend}: {:?}", answers.by_backend);
         }
     }
 

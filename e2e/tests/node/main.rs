@@ -2,5 +2,8 @@
 
 #![cfg(test)]
 
+mod delivery;
 mod harness;
 mod install;
+mod rolling;
+mod support;

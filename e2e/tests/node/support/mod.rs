@@ -1,0 +1,6 @@
+//! What the cases on a node have in common.
+
+mod app;
+mod scene;
+
+pub(crate) use self::{app::App, scene::Scene};

@@ -1,0 +1,175 @@
+//! weir in a namespace of its own, with applications behind one weighted TraefikService.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use weir_e2e::{
+    cluster::{
+        namespace::{Namespace, condition_of},
+        resource::{LEASE, TRAEFIK_SERVICE},
+        wait::eventually,
+    },
+    load::{Load, Target},
+    node::{
+        Node,
+        installed::{self, Installed, Pod},
+    },
+};
+
+use super::App;
+
+/// The TraefikService.
+pub(crate) const SPLIT: &str = "split";
+/// The entry point.
+const WEB: &str = "web";
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// A release that serves its own namespace.
+#[derive(Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) namespace: Namespace<'a>,
+    pub(crate) weir: Installed<'a>,
+}
+
+impl<'a> Scene<'a> {
+    /// Installs weir and the applications, whose weights are given, and waits until all proxies use all of them that
+    /// have a weight.
+    pub(crate) async fn start(node: &'a Node, apps: &[(App, u32)]) -> Result<Self> {
+        let namespace = node.cluster().namespace().await?;
+        let watched = Self::watched(&namespace.name);
+        let weir = Installed::install(node, &namespace.name, &["--set", &watched]).await?;
+        let scene = Self { node, namespace, weir };
+        for (app, _) in apps {
+            scene.apply(&app.manifests()).await?;
+        }
+        let weights: Vec<_> = apps.iter().map(|(app, weight)| (app.name, *weight)).collect();
+        let route = json!({
+            "apiVersion": "traefik.io/v1alpha1",
+            "kind": "IngressRoute",
+            "metadata": {"name": SPLIT},
+            "spec": {"routes": [{
+                "match": format!("Host(`{}`)", scene.host()),
+                "kind": "Rule",
+                "services": [{"name": SPLIT, "kind": "TraefikService"}],
+            }]},
+        });
+        scene.apply(&[split(&weights), route]).await?;
+        for (app, _) in apps {
+            scene.await_rollout(app.name).await?;
+        }
+        for proxy in scene.weir.pods("proxy").await? {
+            scene.await_served(&proxy, &weights).await?;
+        }
+        Ok(scene)
+    }
+
+    /// A value of the chart: serve that namespace only.
+    pub(crate) fn watched(namespace: &str) -> String {
+        format!("watchNamespaces={{{namespace}}}")
+    }
+
+    fn host(&self) -> String {
+        format!("{}.example.com", self.namespace.name)
+    }
+
+    pub(crate) async fn apply(&self, manifests: &[Value]) -> Result<()> {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
+        self.namespace.kubectl_with(&["apply", "-f", "-"], &list.to_string()).await.map(drop)
+    }
+
+    /// Waits for a Deployment as a user does.
+    pub(crate) async fn await_rollout(&self, deployment: &str) -> Result<()> {
+        let deployment = format!("deployment/{deployment}");
+        let status = ["rollout", "status", &deployment, "--timeout=80s"];
+        self.namespace.kubectl(&status).await.map(drop)
+    }
+
+    /// `kubectl rollout restart`, and waits until it is done.
+    pub(crate) async fn restart(&self, deployment: &str) -> Result<()> {
+        let restart = ["rollout", "restart", &format!("deployment/{deployment}")];
+        self.namespace.kubectl(&restart).await?;
+        self.await_rollout(deployment).await
+    }
+
+    /// Gives the applications other weights.
+    pub(crate) async fn weigh(&self, weights: &[(&str, u32)]) -> Result<()> {
+        let change = json!({"spec": split(weights)["spec"]});
+        self.namespace.patch(TRAEFIK_SERVICE, SPLIT, &change).await.map(drop)
+    }
+
+    /// Waits until the TraefikService's present generation is programmed.
+    pub(crate) async fn await_programmed(&self) -> Result<()> {
+        let wait = self.namespace.await_condition(TRAEFIK_SERVICE, SPLIT, "Programmed", "True", LIMIT);
+        wait.await.map(drop)
+    }
+
+    /// Keep-alive connections to the proxies' Service, from outside of the cluster.
+    pub(crate) async fn load(&self, connections: usize) -> Result<Load> {
+        Load::connect(self.weir.entry(WEB).await?, self.target(), connections).await
+    }
+
+    /// One connection to one proxy.
+    pub(crate) async fn load_of(&self, proxy: &Pod) -> Result<Load> {
+        Load::connect(SocketAddr::new(proxy.address, 8000), self.target(), 1).await
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target {
+            host: self.host(),
+            path: String::new(),
+        }
+    }
+
+    /// Waits until a proxy gives each application its exact share.
+    pub(crate) async fn await_served(&self, proxy: &Pod, weights: &[(&str, u32)]) -> Result<()> {
+        let sum = weights.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        let wanted = weights.iter().filter(|(_, weight)| *weight > 0);
+        let wanted = wanted.map(|(name, weight)| ((*name).to_owned(), u64::from(*weight))).collect();
+        let mut load = self.load_of(proxy).await?;
+        load.reconnect();
+        eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
+            let answers = load.send("served", sum).await;
+            ensure!(answers.by_backend == wanted, "{answers:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// The operator that writes.
+    pub(crate) async fn leader(&self) -> Result<Pod> {
+        let lease = self.namespace.get(LEASE, "weir-operator").await?;
+        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        let operators = self.weir.pods("operator").await?;
+        let leader = operators.into_iter().find(|operator| holder.starts_with(&operator.name));
+        leader.ok_or_else(|| anyhow::anyhow!("{holder:?} is no operator"))
+    }
+
+    /// Takes the release out of the cluster; the namespace goes with the value.
+    pub(crate) async fn end(self) -> Result<()> {
+        self.weir.uninstall().await
+    }
+
+    /// The conditions of the TraefikService, to be shown when something fails.
+    pub(crate) async fn conditions(&self) -> Result<Value> {
+        let object = self.namespace.get(TRAEFIK_SERVICE, SPLIT).await?;
+        Ok(condition_of(&object, "Programmed"))
+    }
+
+    /// Pods of an application that are ready.
+    pub(crate) async fn pods(&self, app: &str) -> Result<Vec<Pod>> {
+        installed::pods(self.node, &self.namespace.name, &format!("app={app}")).await
+    }
+}
+
+fn split(weights: &[(&str, u32)]) -> Value {
+    let services: Vec<_> =
+        weights.iter().map(|(name, weight)| json!({"name": name, "port": 80, "weight": weight})).collect();
+    json!({
+        "apiVersion": "traefik.io/v1alpha1",
+        "kind": "TraefikService",
+        "metadata": {"name": SPLIT},
+        "spec": {"weighted": {"services": services}},
+    })
+}
