@@ -75,7 +75,8 @@ impl Step {
 #[ignore = "needs a node: make e2e-node"]
 async fn a_patched_weight_decides_within_a_second_and_is_then_programmed() {
     let node = Node::shared().await.unwrap();
-    let scene = Scene::start(node, &[(App::new("old", 1), 1), (App::new("new", 1), 1)]).await.unwrap();
+    let apps = [(App::new("old", 1), 1), (App::new("new", 1), 1)];
+    let scene = Scene::start(node, &apps, &[]).await.unwrap();
     let entry = scene.weir.entry("web").await.unwrap();
     let host = scene.target().host;
     let mut runs = Vec::new();

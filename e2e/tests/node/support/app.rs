@@ -10,6 +10,8 @@ pub(crate) struct App {
     pub(crate) replicas: u32,
     /// Beside its name and port.
     pub(crate) arguments: Vec<&'static str>,
+    /// How long a new pod has to be ready before the next one follows, in seconds.
+    pub(crate) pace: u32,
 }
 
 impl App {
@@ -19,6 +21,7 @@ impl App {
             name,
             replicas,
             arguments: Vec::new(),
+            pace: 0,
         }
     }
 
@@ -28,6 +31,11 @@ impl App {
             arguments: vec!["-linger", "5s"],
             ..Self::new(name, replicas)
         }
+    }
+
+    /// The same, rolled out with so many seconds between pods.
+    pub(crate) fn paced(self, pace: u32) -> Self {
+        Self { pace, ..self }
     }
 
     /// Its objects.
@@ -42,6 +50,7 @@ impl App {
             "metadata": {"name": name},
             "spec": {
                 "replicas": replicas,
+                "minReadySeconds": self.pace,
                 "selector": {"matchLabels": labels},
                 "template": {
                     "metadata": {"labels": labels},

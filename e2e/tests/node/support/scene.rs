@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use weir_e2e::{
     cluster::{
-        namespace::{Namespace, condition_of},
+        namespace::Namespace,
         resource::{LEASE, TRAEFIK_SERVICE},
         wait::eventually,
     },
@@ -34,12 +34,13 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Installs weir and the applications, whose weights are given, and waits until all proxies use all of them that
-    /// have a weight.
-    pub(crate) async fn start(node: &'a Node, apps: &[(App, u32)]) -> Result<Self> {
+    /// Installs weir with these flags for helm, and the applications, whose weights are given; and waits until all
+    /// proxies give each its share.
+    pub(crate) async fn start(node: &'a Node, apps: &[(App, u32)], values: &[&str]) -> Result<Self> {
         let namespace = node.cluster().namespace().await?;
-        let watched = Self::watched(&namespace.name);
-        let weir = Installed::install(node, &namespace.name, &["--set", &watched]).await?;
+        let watched = format!("watchNamespaces={{{}}}", namespace.name);
+        let values = [&["--set", &watched], values].concat();
+        let weir = Installed::install(node, &namespace.name, &values).await?;
         let scene = Self { node, namespace, weir };
         for (app, _) in apps {
             scene.apply(&app.manifests()).await?;
@@ -63,11 +64,6 @@ impl<'a> Scene<'a> {
             scene.await_served(&proxy, &weights).await?;
         }
         Ok(scene)
-    }
-
-    /// A value of the chart: serve that namespace only.
-    pub(crate) fn watched(namespace: &str) -> String {
-        format!("watchNamespaces={{{namespace}}}")
     }
 
     fn host(&self) -> String {
@@ -149,12 +145,6 @@ impl<'a> Scene<'a> {
     /// Takes the release out of the cluster; the namespace goes with the value.
     pub(crate) async fn end(self) -> Result<()> {
         self.weir.uninstall().await
-    }
-
-    /// The conditions of the TraefikService, to be shown when something fails.
-    pub(crate) async fn conditions(&self) -> Result<Value> {
-        let object = self.namespace.get(TRAEFIK_SERVICE, SPLIT).await?;
-        Ok(condition_of(&object, "Programmed"))
     }
 
     /// Pods of an application that are ready.
