@@ -185,5 +185,9 @@ async fn ask(
 /// What a backend calls itself: its whole answer, or what whoami says before it tells about the request.
 fn name(answer: &str) -> String {
     let first = answer.lines().next().unwrap_or_default();
-    first.strip_prefix("Name: ").unwrap_or(answer).trim_end().to_owned()
+    first
+        .strip_prefix("Name: ")
+        .unwrap_or(answer)
+        .trim_end()
+        .to_owned()
 }

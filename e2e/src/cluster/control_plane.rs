@@ -197,12 +197,12 @@ impl ControlPlane {
     }
 
     fn write_files(&self) -> Result<()> {
-        let mut tokens = format!("{},admin,admin,system:masters\n", self.token);
+        let mut tokens = vec![format!("{},admin,admin,system:masters\n", self.token)];
         if let Some((node, token)) = &self.site.node {
-            tokens.push_str(&format!("{token},system:node:{node},{node},system:nodes\n"));
+            tokens.push(format!("{token},system:node:{node},{node},system:nodes\n"));
             self.write_kubeconfig(&self.folder.join(NODE_KUBECONFIG), token)?;
         }
-        fs::write(self.folder.join("tokens.csv"), tokens)?;
+        fs::write(self.folder.join("tokens.csv"), tokens.concat())?;
         let policy = json!({
             "apiVersion": "audit.k8s.io/v1",
             "kind": "Policy",

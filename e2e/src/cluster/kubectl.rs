@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::Result;
 
-pub use super::program::Said;
 use super::program;
+pub use super::program::Said;
 
 /// Longer than whatever it waits for by itself here.
 const LIMIT: Duration = Duration::from_secs(90);

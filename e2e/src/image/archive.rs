@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use flate2::{Compression as Level, GzBuilder, read::GzEncoder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use weir_model::hex::hex;
 
 use super::tar::Tar;
 
@@ -76,8 +77,7 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 fn digest(content: &[u8]) -> String {
     let digest = Sha256::digest(content);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", hex(&digest))
 }
 
 /// Where content is in the archive.

@@ -87,7 +87,10 @@ mod tests {
         assert_eq!(fs::read(&one).unwrap(), fs::read(&other).unwrap());
 
         let read = |arguments: &[&str]| {
-            let output = std::process::Command::new("tar").args(arguments).output().unwrap();
+            let output = std::process::Command::new("tar")
+                .args(arguments)
+                .output()
+                .unwrap();
             assert!(output.status.success(), "{output:?}");
             String::from_utf8(output.stdout).unwrap()
         };
@@ -97,13 +100,18 @@ mod tests {
         assert_eq!(manifest[0]["RepoTags"][0], "weir-test:1");
         let layer = folder.path().join("layer");
         let blob = manifest[0]["Layers"][0].as_str().unwrap();
-        let output = std::process::Command::new("tar").args(["-xOf", archive, blob]).output();
+        let output = std::process::Command::new("tar")
+            .args(["-xOf", archive, blob])
+            .output();
         fs::write(&layer, output.unwrap().stdout).unwrap();
         let listed = read(&["-tvzf", layer.to_str().unwrap()]);
         let lines: Vec<_> = listed.lines().collect();
         assert!(lines.iter().all(|line| line.contains(" 0/0 ")), "{listed}");
         let mut files = lines.iter().filter(|line| line.starts_with('-'));
-        assert!(files.all(|file| file.contains("/lib") || file.ends_with(" sleep")), "{listed}");
+        assert!(
+            files.all(|file| file.contains("/lib") || file.ends_with(" sleep")),
+            "{listed}"
+        );
         assert!(listed.contains("libc.so.6"), "{listed}");
     }
 
@@ -112,7 +120,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = folder.path().join("text");
         fs::write(&text, "text").unwrap();
-        let error = image(&text).write(&folder.path().join("a"), Compression::None).unwrap_err();
+        let error = image(&text)
+            .write(&folder.path().join("a"), Compression::None)
+            .unwrap_err();
         assert!(format!("{error:#}").contains("is no program"), "{error:#}");
     }
 }

@@ -20,7 +20,11 @@ impl Program {
         let content = fs::read(path).with_context(|| path.display().to_string())?;
         let architecture = architecture(&content)
             .with_context(|| format!("{} is no program for an architecture known here", path.display()))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let mut files = BTreeMap::from([(name.clone(), stripped(path)?)]);
         for library in libraries(path)? {
             let content = fs::read(&library).with_context(|| library.clone())?;
@@ -40,7 +44,9 @@ impl Program {
 
     /// All that the image has.
     pub(super) fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
-        self.files.iter().map(|(path, content)| (path.clone(), content.as_slice()))
+        self.files
+            .iter()
+            .map(|(path, content)| (path.clone(), content.as_slice()))
     }
 }
 
@@ -58,8 +64,12 @@ fn architecture(content: &[u8]) -> Option<&'static str> {
 
 /// Where the loader finds what the program is linked with, itself included.
 fn libraries(path: &Path) -> Result<Vec<String>> {
-    let output = Command::new("ldd").arg(path).output().context("ldd does not start")?;
-    let [told, error] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+    let output = Command::new("ldd")
+        .arg(path)
+        .output()
+        .context("ldd does not start")?;
+    let [told, error] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
     if told.contains("statically linked") || error.contains("not a dynamic executable") {
         return Ok(Vec::new());
     }
@@ -79,7 +89,11 @@ fn libraries(path: &Path) -> Result<Vec<String>> {
 
 fn stripped(path: &Path) -> Result<Vec<u8>> {
     let result = tempfile::NamedTempFile::new()?;
-    let status = Command::new("strip").arg("-o").arg(result.path()).arg(path).status();
+    let status = Command::new("strip")
+        .arg("-o")
+        .arg(result.path())
+        .arg(path)
+        .status();
     let status = status.context("strip does not start (binutils)")?;
     ensure!(status.success(), "strip {}: {status}", path.display());
     Ok(fs::read(result.path())?)

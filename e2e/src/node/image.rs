@@ -37,7 +37,12 @@ pub(super) fn write_all(folder: &Path, binaries: &Binaries) -> Result<Vec<PathBu
     Ok(vec![
         write(folder, PAUSE, &binaries.backend, &["pause"])?,
         write(folder, BACKEND, &binaries.backend, &[])?,
-        write(folder, &format!("weir-operator:{version}"), &binaries.operator, &[])?,
+        write(
+            folder,
+            &format!("weir-operator:{version}"),
+            &binaries.operator,
+            &[],
+        )?,
         write(folder, &format!("weir-proxy:{version}"), &binaries.proxy, &[])?,
     ])
 }

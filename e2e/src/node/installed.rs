@@ -43,7 +43,9 @@ impl<'a> Installed<'a> {
             node,
             namespace: namespace.to_owned(),
         };
-        installed.helm("install", &[&["--create-namespace", "--wait"], values].concat()).await?;
+        installed
+            .helm("install", &[&["--create-namespace", "--wait"], values].concat())
+            .await?;
         Ok(installed)
     }
 
@@ -74,7 +76,12 @@ impl<'a> Installed<'a> {
         for arguments in [
             &["get", "pods", "-o", "wide"][..],
             &["get", "events", "--sort-by=.lastTimestamp"],
-            &["logs", "--selector=app.kubernetes.io/name=weir", "--tail=20", "--prefix"],
+            &[
+                "logs",
+                "--selector=app.kubernetes.io/name=weir",
+                "--tail=20",
+                "--prefix",
+            ],
         ] {
             let said = self.kubectl(arguments).await;
             told.push_str(&said.unwrap_or_else(|error| format!("{error:#}")));
@@ -98,7 +105,10 @@ impl<'a> Installed<'a> {
     /// The same as a client within the cluster sees it.
     pub async fn cluster_entry(&self, entry_point: &str) -> Result<SocketAddr> {
         let service = self.service().await?;
-        let address = service["spec"]["clusterIP"].as_str().unwrap_or_default().parse()?;
+        let address = service["spec"]["clusterIP"]
+            .as_str()
+            .unwrap_or_default()
+            .parse()?;
         Ok(SocketAddr::new(address, port(&service, entry_point, "port")?))
     }
 
@@ -127,7 +137,11 @@ impl<'a> Installed<'a> {
 
 /// Pods that are ready and not about to end.
 pub async fn pods(node: &Node, namespace: &str, labels: &str) -> Result<Vec<Pod>> {
-    let path = format!("{}?labelSelector={}", POD.collection(namespace), labels.replace('=', "%3D"));
+    let path = format!(
+        "{}?labelSelector={}",
+        POD.collection(namespace),
+        labels.replace('=', "%3D")
+    );
     let list = node.cluster().api().get(&path).await?;
     let items = list["items"].as_array().into_iter().flatten();
     let usable = items.filter(|pod| {
@@ -140,7 +154,9 @@ pub async fn pods(node: &Node, namespace: &str, labels: &str) -> Result<Vec<Pod>
             Ok(Pod {
                 name: name.to_owned(),
                 uid: pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
-                address: address.parse().with_context(|| format!("{name} at {address:?}"))?,
+                address: address
+                    .parse()
+                    .with_context(|| format!("{name} at {address:?}"))?,
             })
         })
         .collect()
@@ -149,6 +165,8 @@ pub async fn pods(node: &Node, namespace: &str, labels: &str) -> Result<Vec<Pod>
 fn port(service: &Value, name: &str, kind: &str) -> Result<u16> {
     let ports = service["spec"]["ports"].as_array().into_iter().flatten();
     let found = ports.into_iter().find(|port| port["name"] == name);
-    let number = found.and_then(|port| port[kind].as_u64()).and_then(|port| port.try_into().ok());
+    let number = found
+        .and_then(|port| port[kind].as_u64())
+        .and_then(|port| port.try_into().ok());
     number.with_context(|| format!("no {kind} of {name}: {}", service["spec"]["ports"]))
 }

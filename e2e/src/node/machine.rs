@@ -104,11 +104,13 @@ impl Machine {
     }
 
     /// Switches it off, as when the power fails, and waits until nothing of it runs.
-    pub(super) async fn power_off(mut self) -> Result<Network> {
+    pub(super) fn power_off(mut self) -> Result<Network> {
         self.init.kill()?;
         let Self { network, cgroup, .. } = self;
         network.disconnect();
-        let status = Command::new("bash").args(["-c", &remove_cgroups(&cgroup)]).status()?;
+        let status = Command::new("bash")
+            .args(["-c", &remove_cgroups(&cgroup)])
+            .status()?;
         ensure!(status.success(), "cgroups {cgroup} are still in use");
         Ok(network)
     }

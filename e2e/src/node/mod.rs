@@ -10,7 +10,7 @@ mod machine;
 mod network;
 mod parts;
 
-use std::{net::Ipv4Addr, path::PathBuf, process::Command, time::Duration};
+use std::{net::Ipv4Addr, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
 use tokio::sync::OnceCell;
@@ -105,7 +105,10 @@ impl Node {
     /// helm, as a user types it.
     pub async fn helm(&self, arguments: &[&str]) -> Result<Said> {
         let mut command = Command::new(self.tools.program("helm")?);
-        command.arg("--kubeconfig").arg(self.cluster.kubeconfig()).args(arguments);
+        command
+            .arg("--kubeconfig")
+            .arg(self.cluster.kubeconfig())
+            .args(arguments);
         // what it remembers it keeps there, and not in the user's home
         for kind in ["CACHE", "CONFIG", "DATA"] {
             command.env(format!("HELM_{kind}_HOME"), self.cluster.folder().join("helm"));
@@ -114,7 +117,7 @@ impl Node {
     }
 
     /// Gives the node a program as an image with this name and tag.
-    pub async fn import(&self, name: &str, program: &PathBuf, arguments: &[&str]) -> Result<()> {
+    pub async fn import(&self, name: &str, program: &Path, arguments: &[&str]) -> Result<()> {
         let archive = image::write(self.cluster.folder(), name, program, arguments)?;
         self.plan.import(&archive).await
     }
@@ -131,7 +134,7 @@ impl Node {
         let off = machine.take().context("the node is off")?;
         parts.take();
         let again = cluster.restart_in(async |group| {
-            let network = off.power_off().await?;
+            let network = off.power_off()?;
             let again = Machine::boot(group, Some(network)).await?;
             let network = again.network_file();
             Ok((again, network))

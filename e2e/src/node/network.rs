@@ -74,12 +74,20 @@ impl Network {
 
     /// Makes the devices. False when the addresses are somebody's already.
     fn link(&self, pid: u32) -> Result<bool> {
-        let taken = ip(&["route", "show", "to", "root", &format!("{}/16", self.address(0, 0))])?;
+        let taken = ip(&[
+            "route",
+            "show",
+            "to",
+            "root",
+            &format!("{}/16", self.address(0, 0)),
+        ])?;
         if !taken.trim().is_empty() {
             return Ok(false);
         }
         let (device, pid) = (self.device(), pid.to_string());
-        let devices = ["link", "add", &device, "type", "veth", "peer", "name", "eth0", "netns", &pid];
+        let devices = [
+            "link", "add", &device, "type", "veth", "peer", "name", "eth0", "netns", &pid,
+        ];
         match ip(&devices) {
             Ok(_) => Ok(true),
             // between two programs that look at the same time, this decides
@@ -114,6 +122,10 @@ fn run(program: &str, arguments: &[&str]) -> Result<String> {
     let output = Command::new(program).args(arguments).output();
     let output = output.with_context(|| format!("{program} does not start"))?;
     let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{program} {}: {error}", arguments.join(" "));
+    ensure!(
+        output.status.success(),
+        "{program} {}: {error}",
+        arguments.join(" ")
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

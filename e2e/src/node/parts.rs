@@ -59,11 +59,19 @@ impl Plan {
     }
 
     /// Starts everything, and gives the node these images.
-    pub(super) async fn start(&self, cluster: &Cluster, machine: &Machine, images: &[PathBuf]) -> Result<Parts> {
+    pub(super) async fn start(
+        &self,
+        cluster: &Cluster,
+        machine: &Machine,
+        images: &[PathBuf],
+    ) -> Result<Parts> {
         let program = |name: &str| self.tools.program(name);
         let in_network = |name: &str| -> Result<_> {
             let mut command = std::process::Command::new("nsenter");
-            command.arg(option("net", machine.network_file())).arg("--").arg(program(name)?);
+            command
+                .arg(option("net", machine.network_file()))
+                .arg("--")
+                .arg(program(name)?);
             command.current_dir(&self.folder);
             Ok(command)
         };
@@ -115,7 +123,11 @@ impl Plan {
             let node = cluster.api().get(&path).await?;
             let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
             let mut ready = conditions.filter(|condition| condition["type"] == "Ready");
-            ensure!(ready.any(|ready| ready["status"] == "True"), "{}", node["status"]["conditions"]);
+            ensure!(
+                ready.any(|ready| ready["status"] == "True"),
+                "{}",
+                node["status"]["conditions"]
+            );
             // pods are not scheduled before
             ensure!(node["spec"]["taints"].is_null(), "{}", node["spec"]["taints"]);
             Ok(())
@@ -132,7 +144,10 @@ impl Plan {
 
     async fn ctr(&self, arguments: &[&str]) -> Result<()> {
         let mut command = std::process::Command::new(self.tools.program("ctr")?);
-        command.arg(option("address", self.socket())).args(["--namespace", "k8s.io"]).args(arguments);
+        command
+            .arg(option("address", self.socket()))
+            .args(["--namespace", "k8s.io"])
+            .args(arguments);
         let shown = format!("ctr {}", arguments.join(" "));
         program::say(command, &shown, None, LIMIT).await.map(drop)
     }
@@ -220,7 +235,9 @@ impl Parts {
             scheduler,
             kube_proxy,
         } = self;
-        [containerd, kubelet, scheduler, kube_proxy].into_iter().try_for_each(Process::ensure_running)
+        [containerd, kubelet, scheduler, kube_proxy]
+            .into_iter()
+            .try_for_each(Process::ensure_running)
     }
 }
 

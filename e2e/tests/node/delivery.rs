@@ -46,7 +46,9 @@ impl Step {
             let mut connection = http::connect(entry).await?;
             // a connection stays with one proxy, and what a proxy has done once it does from then on
             loop {
-                let request = Request::get("/step/0").header("host", host).body(Full::default())?;
+                let request = Request::get("/step/0")
+                    .header("host", host)
+                    .body(Full::default())?;
                 let (status, body) = http::exchange(&mut connection, request).await?;
                 let body = String::from_utf8_lossy(&body);
                 ensure!(status == StatusCode::OK, "{status}: {body}");
@@ -81,7 +83,11 @@ async fn a_patched_weight_decides_within_a_second_and_is_then_programmed() {
     let host = scene.target().host;
     let mut runs = Vec::new();
     for run in 0..RUNS {
-        let (from, to) = if run % 2 == 0 { ("old", "new") } else { ("new", "old") };
+        let (from, to) = if run % 2 == 0 {
+            ("old", "new")
+        } else {
+            ("new", "old")
+        };
         scene.weigh(&[(from, 1), (to, 0)]).await.unwrap();
         scene.await_programmed().await.unwrap();
         Step::measure(entry, &host, from, async || Ok(())).await.unwrap();
@@ -89,7 +95,13 @@ async fn a_patched_weight_decides_within_a_second_and_is_then_programmed() {
             let patch = json!({"spec": {"weighted": {"services": [
                 {"name": from, "port": 80, "weight": 0}, {"name": to, "port": 80, "weight": 1}
             ]}}});
-            let patch = ["patch", "traefikservice/split", "--type=merge", "-p", &patch.to_string()];
+            let patch = [
+                "patch",
+                "traefikservice/split",
+                "--type=merge",
+                "-p",
+                &patch.to_string(),
+            ];
             scene.namespace.kubectl(&patch).await.map(drop)
         };
         let step = Step::measure(entry, &host, to, patched).await.unwrap();
@@ -104,10 +116,19 @@ async fn a_patched_weight_decides_within_a_second_and_is_then_programmed() {
         println!("{what}: median {median:.2?}, p95 {p95:.2?}, worst {worst:.2?} of {RUNS}");
         (median, p95)
     };
-    let (median, p95) = figures("kubectl patch to the first request with the new share", |(step, _)| step.first);
-    figures("kubectl patch to the last request with the old share", |(step, _)| step.last);
+    let (median, p95) = figures(
+        "kubectl patch to the first request with the new share",
+        |(step, _)| step.first,
+    );
+    figures(
+        "kubectl patch to the last request with the old share",
+        |(step, _)| step.last,
+    );
     let (_, programmed) = figures("from then on until Programmed", |(_, programmed)| *programmed);
-    assert!(median < Duration::from_secs(1) && p95 < Duration::from_secs(2), "{median:?}, {p95:?}");
+    assert!(
+        median < Duration::from_secs(1) && p95 < Duration::from_secs(2),
+        "{median:?}, {p95:?}"
+    );
     assert!(programmed < Duration::from_secs(2), "{programmed:?}");
     scene.end().await.unwrap();
 }

@@ -24,7 +24,12 @@ async fn a_killed_test_leaves_no_process_mount_device_cgroup_or_file() {
     let told = group.folder().join("told");
     let mut command = Command::new(env::current_exe().unwrap());
     command
-        .args(["--ignored", "--exact", "harness::runs_until_it_is_killed", "--nocapture"])
+        .args([
+            "--ignored",
+            "--exact",
+            "harness::runs_until_it_is_killed",
+            "--nocapture",
+        ])
         .env(TELL, &told);
     let mut test = group.spawn("test", command).unwrap();
     let text = eventually("the node runs pods", LIMIT, async || {
@@ -35,7 +40,10 @@ async fn a_killed_test_leaves_no_process_mount_device_cgroup_or_file() {
     let (device, folder) = text.split_once(' ').unwrap();
     let folder = Path::new(folder);
     let before = traces(folder, device);
-    assert!(before.iter().any(|trace| trace.contains("weir-backend")), "{before:#?}");
+    assert!(
+        before.iter().any(|trace| trace.contains("weir-backend")),
+        "{before:#?}"
+    );
 
     test.kill().unwrap();
 
@@ -61,7 +69,15 @@ async fn runs_until_it_is_killed() {
         let file = Kubectl::file(&format!("examples/{file}"));
         kubectl.run(&["apply", "-f", &file]).await.unwrap();
     }
-    let wait = ["wait", "-n", "apps", "deployments", "--all", "--for=condition=Available", "--timeout=60s"];
+    let wait = [
+        "wait",
+        "-n",
+        "apps",
+        "deployments",
+        "--all",
+        "--for=condition=Available",
+        "--timeout=60s",
+    ];
     kubectl.run(&wait).await.unwrap();
     let text = format!("{} {}", node.device().unwrap(), node.cluster().folder().display());
     fs::write(tell.with_extension("new"), text).unwrap();
@@ -72,8 +88,11 @@ async fn runs_until_it_is_killed() {
 /// All that can be seen of a node from here.
 fn traces(folder: &Path, device: &str) -> Vec<String> {
     let name = folder.file_name().unwrap().to_str().unwrap();
-    let folders = ["cpu", "memory", "unified", "."].map(|hierarchy| format!("/sys/fs/cgroup/{hierarchy}/{name}"));
-    let folders = folders.into_iter().chain([folder.display().to_string(), format!("/sys/class/net/{device}")]);
+    let folders =
+        ["cpu", "memory", "unified", "."].map(|hierarchy| format!("/sys/fs/cgroup/{hierarchy}/{name}"));
+    let folders = folders
+        .into_iter()
+        .chain([folder.display().to_string(), format!("/sys/class/net/{device}")]);
     let mut traces: Vec<_> = folders.filter(|path| Path::new(path).exists()).collect();
     for process in fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {
         let read = |file: &str| fs::read(process.join(file)).unwrap_or_default();

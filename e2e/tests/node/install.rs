@@ -36,17 +36,13 @@ async fn install_apply_send_and_uninstall() {
     let weir = Installed::install(node, "weir-system", &[]).await.unwrap();
     let proxies = weir.await_pods("proxy", PROXIES as usize).await.unwrap();
     weir.await_pods("operator", 2).await.unwrap();
-
-    kubectl.run(&["apply", "-f", &Kubectl::file("examples")]).await.unwrap();
-    for what in [&["deployments", "--for=condition=Available"], &["traefikservices,ingressroutes", "--for=condition=Ready"]] {
-        let [resource, condition] = what;
-        let wait = ["wait", "--namespace=apps", resource, condition, "--all", "--timeout=60s"];
-        kubectl.run(&wait).await.unwrap();
-    }
+    apply_examples(node).await.unwrap();
 
     // that pods are ready is not in a condition, and proxies learn it a moment later
     for proxy in &proxies {
-        let mut load = Load::connect(SocketAddr::new(proxy.address, 8000), target(), 1).await.unwrap();
+        let mut load = Load::connect(SocketAddr::new(proxy.address, 8000), target(), 1)
+            .await
+            .unwrap();
         eventually("all pods are used", LIMIT, async || {
             let answers = load.send("first", 6).await;
             ensure!(answers.by_backend.len() == 3, "{answers:?}");
@@ -56,13 +52,25 @@ async fn install_apply_send_and_uninstall() {
         .unwrap();
     }
     // through kube-proxy, from outside and from inside: both proxies begin their turns where they like
-    for entry in [weir.entry("web").await.unwrap(), weir.cluster_entry("web").await.unwrap()] {
+    for entry in [
+        weir.entry("web").await.unwrap(),
+        weir.cluster_entry("web").await.unwrap(),
+    ] {
         let mut load = Load::connect(entry, target(), CONNECTIONS).await.unwrap();
         let answers = load.send("service", REQUESTS).await;
-        assert_eq!((answers.good(), answers.failed), (REQUESTS, 0), "{:?}", answers.failures);
+        assert_eq!(
+            (answers.good(), answers.failed),
+            (REQUESTS, 0),
+            "{:?}",
+            answers.failures
+        );
         for (backend, share) in [("svc1", 4), ("svc2", 1), ("svc3", 1)] {
             let (got, wanted) = (answers.by_backend[backend], REQUESTS * share / 6);
-            assert!(got.abs_diff(wanted) <= REMAINDER * PROXIES, "{backend}: {:?}", answers.by_backend);
+            assert!(
+                got.abs_diff(wanted) <= REMAINDER * PROXIES,
+                "{backend}: {:?}",
+                answers.by_backend
+            );
         }
     }
 
@@ -100,9 +108,41 @@ async fn install_apply_send_and_uninstall() {
     })
     .await
     .unwrap();
-    let crds = kubectl.run(&["get", "customresourcedefinitions", "-o", "name"]).await.unwrap();
-    assert_eq!(crds.lines().filter(|name| name.ends_with(".traefik.io")).count(), 3, "{crds}");
-    kubectl.run(&["delete", "-f", &Kubectl::file("examples"), "--wait=false"]).await.unwrap();
+    let crds = kubectl
+        .run(&["get", "customresourcedefinitions", "-o", "name"])
+        .await
+        .unwrap();
+    assert_eq!(
+        crds.lines().filter(|name| name.ends_with(".traefik.io")).count(),
+        3,
+        "{crds}"
+    );
+    kubectl
+        .run(&["delete", "-f", &Kubectl::file("examples"), "--wait=false"])
+        .await
+        .unwrap();
+}
+
+/// As a user waits for them.
+async fn apply_examples(node: &Node) -> Result<()> {
+    let kubectl = node.cluster().kubectl();
+    kubectl.run(&["apply", "-f", &Kubectl::file("examples")]).await?;
+    for what in [
+        &["deployments", "--for=condition=Available"],
+        &["traefikservices,ingressroutes", "--for=condition=Ready"],
+    ] {
+        let [resource, condition] = what;
+        let wait = [
+            "wait",
+            "--namespace=apps",
+            resource,
+            condition,
+            "--all",
+            "--timeout=60s",
+        ];
+        kubectl.run(&wait).await?;
+    }
+    Ok(())
 }
 
 /// How many requests with a tag an application's only pod has had.
@@ -119,11 +159,18 @@ async fn left(weir: &Installed<'_>) -> Result<String> {
     let kinds = "pods,services,deployments,replicasets,configmaps,secrets,leases,roles,rolebindings,serviceaccounts,\
                  poddisruptionbudgets,endpointslices";
     let all = weir.kubectl(&["get", kinds, "-o", "name"]).await?;
-    let own = all.lines().filter(|name| {
-        !["configmap/kube-root-ca.crt", "serviceaccount/default"].contains(name)
-    });
-    let kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
-    let labelled = ["get", kinds, "--selector=app.kubernetes.io/part-of=weir", "-o", "name"];
+    let own = all
+        .lines()
+        .filter(|name| !["configmap/kube-root-ca.crt", "serviceaccount/default"].contains(name));
+    let kinds =
+        "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
+    let labelled = [
+        "get",
+        kinds,
+        "--selector=app.kubernetes.io/part-of=weir",
+        "-o",
+        "name",
+    ];
     let cluster = weir.kubectl(&labelled).await?;
     Ok(own.chain(cluster.lines()).collect::<Vec<_>>().join("\n"))
 }

@@ -13,7 +13,11 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Everything was answered, and there was enough of it for that to mean something.
 fn assert_unnoticed(what: &str, answers: &Answers) {
-    println!("{what}: {} requests, {} failed", answers.good() + answers.failed, answers.failed);
+    println!(
+        "{what}: {} requests, {} failed",
+        answers.good() + answers.failed,
+        answers.failed
+    );
     assert_eq!(answers.failed, 0, "{what}: {:#?}", answers.failures);
     assert!(answers.good() > 1000, "{what}: {answers:?}");
 }
@@ -40,7 +44,10 @@ async fn an_application_is_rolled_out_unnoticed() {
 #[ignore = "needs a node: make e2e-node"]
 async fn an_application_is_rolled_out_unnoticed_while_the_leader_is_killed() {
     let node = Node::shared().await.unwrap();
-    let apps = [(App::that_lingers("lingers", 3).paced(6), 1), (App::new("stops", 3).paced(6), 1)];
+    let apps = [
+        (App::that_lingers("lingers", 3).paced(6), 1),
+        (App::new("stops", 3).paced(6), 1),
+    ];
     let scene = Scene::start(node, &apps, &[]).await.unwrap();
     let mut load = scene.load(CONNECTIONS).await.unwrap();
     load.set_pause(PAUSE);

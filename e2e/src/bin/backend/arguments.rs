@@ -27,7 +27,12 @@ impl Arguments {
             let name = argument.trim_start_matches('-');
             let (name, value) = match name.split_once('=') {
                 Some((name, value)) => (name, value),
-                None => (name, rest.next().with_context(|| format!("{argument} without a value"))?.as_str()),
+                None => (
+                    name,
+                    rest.next()
+                        .with_context(|| format!("{argument} without a value"))?
+                        .as_str(),
+                ),
             };
             match name {
                 "name" => value.clone_into(&mut parsed.name),
@@ -47,7 +52,9 @@ fn duration(text: &str) -> Result<Duration> {
         Some(number) => (number, 1),
         None => (text.trim_end_matches('s'), 1000),
     };
-    let number: u64 = number.parse().with_context(|| format!("{text} is no duration such as 5s or 20ms"))?;
+    let number: u64 = number
+        .parse()
+        .with_context(|| format!("{text} is no duration such as 5s or 20ms"))?;
     Ok(Duration::from_millis(number.saturating_mul(unit)))
 }
 

@@ -70,7 +70,8 @@ async fn connection(stream: TcpStream, app: Arc<App>, mut closing: watch::Receiv
         let app = Arc::clone(&app);
         async move { Ok::<_, Infallible>(app.answer(request).await) }
     });
-    let mut connection = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    let mut connection =
+        std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = &mut connection => return,
         _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
@@ -92,7 +93,9 @@ impl App {
         if !self.arguments.delay.is_zero() {
             sleep(self.arguments.delay).await;
         }
-        let Self { hostname, arguments, .. } = self;
+        let Self {
+            hostname, arguments, ..
+        } = self;
         let text = format!("Name: {}\nHostname: {hostname}\n{head}\n", arguments.name);
         let mut response = Response::new(Full::from(text));
         if whole {

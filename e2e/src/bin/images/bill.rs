@@ -1,4 +1,4 @@
-//! What a program is made of, as CycloneDX writes it.
+//! What a program is made of: its SBOM, in the format of `CycloneDX`.
 
 use std::{collections::BTreeMap, env, fs, process::Command};
 
@@ -9,25 +9,47 @@ use serde_json::{Value, json};
 pub(crate) fn of(program: &str, target: Option<&str>) -> Result<Value> {
     // as make names it
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["tree", "--locked", "--package", program, "--edges", "normal", "--prefix", "none"]);
+    command.args([
+        "tree",
+        "--locked",
+        "--package",
+        program,
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+    ]);
     command.args(["--format", "{p}|{l}"]);
     if let Some(target) = target {
         command.args(["--target", target]);
     }
     let output = command.output().context("cargo tree")?;
-    ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "cargo tree: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lock = fs::read_to_string("Cargo.lock").context("Cargo.lock, which is where cargo ran")?;
-    Ok(bill(program, &String::from_utf8(output.stdout)?, &checksums(&lock)))
+    Ok(bill(
+        program,
+        &String::from_utf8(output.stdout)?,
+        &checksums(&lock),
+    ))
 }
 
 /// SHA-256 by `NAME VERSION`, of the crates that come from a registry.
 fn checksums(lock: &str) -> BTreeMap<String, String> {
     let package = |text: &str| {
         let value = |key: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
             Some(line.trim_end_matches('"').to_owned())
         };
-        Some((format!("{} {}", value("name")?, value("version")?), value("checksum")?))
+        Some((
+            format!("{} {}", value("name")?, value("version")?),
+            value("checksum")?,
+        ))
     };
     lock.split("[[package]]").filter_map(package).collect()
 }
@@ -36,7 +58,10 @@ fn bill(program: &str, tree: &str, checksums: &BTreeMap<String, String>) -> Valu
     let mut components = BTreeMap::new();
     let mut main = Value::Null;
     for line in tree.lines() {
-        let (package, license) = line.trim_end_matches(" (*)").split_once('|').unwrap_or((line, ""));
+        let (package, license) = line
+            .trim_end_matches(" (*)")
+            .split_once('|')
+            .unwrap_or((line, ""));
         // `NAME vVERSION`, and where it is when it is no registry's
         let mut words = package.split_whitespace();
         let (Some(name), Some(version)) = (words.next(), words.next()) else {

@@ -41,8 +41,14 @@ struct Cli {
 
 const LICENSE: &str = "Apache-2.0";
 const DESCRIPTIONS: [(&str, &str); 2] = [
-    ("weir-operator", "Compiles TraefikServices and IngressRoutes into static files for weir-proxy"),
-    ("weir-proxy", "Serves weighted and mirrored HTTP traffic from static files"),
+    (
+        "weir-operator",
+        "Compiles TraefikServices and IngressRoutes into static files for weir-proxy",
+    ),
+    (
+        "weir-proxy",
+        "Serves weighted and mirrored HTTP traffic from static files",
+    ),
 ];
 
 fn main() -> Result<()> {
@@ -51,7 +57,11 @@ fn main() -> Result<()> {
     for (program, description) in DESCRIPTIONS {
         let archive = cli.output.join(format!("{program}.tar"));
         let bytes = cli.write(program, description, &archive)?;
-        println!("{}: {:.1} MiB", archive.display(), bytes as f64 / f64::from(1 << 20));
+        println!(
+            "{}: {:.1} MiB",
+            archive.display(),
+            bytes as f64 / f64::from(1 << 20)
+        );
         let bill = bill::of(program, cli.target.as_deref())?;
         let path = cli.output.join(format!("{program}.cdx.json"));
         fs::write(&path, serde_json::to_string_pretty(&bill)?).with_context(|| path.display().to_string())?;

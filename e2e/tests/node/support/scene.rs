@@ -13,7 +13,7 @@ use weir_e2e::{
     load::{Load, Target},
     node::{
         Node,
-        installed::{self, Installed, Pod},
+        installed::{Installed, Pod},
     },
 };
 
@@ -28,7 +28,6 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// A release that serves its own namespace.
 #[derive(Debug)]
 pub(crate) struct Scene<'a> {
-    pub(crate) node: &'a Node,
     pub(crate) namespace: Namespace<'a>,
     pub(crate) weir: Installed<'a>,
 }
@@ -41,7 +40,7 @@ impl<'a> Scene<'a> {
         let watched = format!("watchNamespaces={{{}}}", namespace.name);
         let values = [&["--set", &watched], values].concat();
         let weir = Installed::install(node, &namespace.name, &values).await?;
-        let scene = Self { node, namespace, weir };
+        let scene = Self { namespace, weir };
         for (app, _) in apps {
             scene.apply(&app.manifests()).await?;
         }
@@ -72,7 +71,10 @@ impl<'a> Scene<'a> {
 
     pub(crate) async fn apply(&self, manifests: &[Value]) -> Result<()> {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
-        self.namespace.kubectl_with(&["apply", "-f", "-"], &list.to_string()).await.map(drop)
+        self.namespace
+            .kubectl_with(&["apply", "-f", "-"], &list.to_string())
+            .await
+            .map(drop)
     }
 
     /// Waits for a Deployment as a user does.
@@ -92,12 +94,17 @@ impl<'a> Scene<'a> {
     /// Gives the applications other weights.
     pub(crate) async fn weigh(&self, weights: &[(&str, u32)]) -> Result<()> {
         let change = json!({"spec": split(weights)["spec"]});
-        self.namespace.patch(TRAEFIK_SERVICE, SPLIT, &change).await.map(drop)
+        self.namespace
+            .patch(TRAEFIK_SERVICE, SPLIT, &change)
+            .await
+            .map(drop)
     }
 
     /// Waits until the TraefikService's present generation is programmed.
     pub(crate) async fn await_programmed(&self) -> Result<()> {
-        let wait = self.namespace.await_condition(TRAEFIK_SERVICE, SPLIT, "Programmed", "True", LIMIT);
+        let wait = self
+            .namespace
+            .await_condition(TRAEFIK_SERVICE, SPLIT, "Programmed", "True", LIMIT);
         wait.await.map(drop)
     }
 
@@ -122,7 +129,9 @@ impl<'a> Scene<'a> {
     pub(crate) async fn await_served(&self, proxy: &Pod, weights: &[(&str, u32)]) -> Result<()> {
         let sum = weights.iter().map(|(_, weight)| u64::from(*weight)).sum();
         let wanted = weights.iter().filter(|(_, weight)| *weight > 0);
-        let wanted = wanted.map(|(name, weight)| ((*name).to_owned(), u64::from(*weight))).collect();
+        let wanted = wanted
+            .map(|(name, weight)| ((*name).to_owned(), u64::from(*weight)))
+            .collect();
         let mut load = self.load_of(proxy).await?;
         load.reconnect();
         eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
@@ -138,7 +147,9 @@ impl<'a> Scene<'a> {
         let lease = self.namespace.get(LEASE, "weir-operator").await?;
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
         let operators = self.weir.pods("operator").await?;
-        let leader = operators.into_iter().find(|operator| holder.starts_with(&operator.name));
+        let leader = operators
+            .into_iter()
+            .find(|operator| holder.starts_with(&operator.name));
         leader.ok_or_else(|| anyhow::anyhow!("{holder:?} is no operator"))
     }
 
@@ -146,16 +157,13 @@ impl<'a> Scene<'a> {
     pub(crate) async fn end(self) -> Result<()> {
         self.weir.uninstall().await
     }
-
-    /// Pods of an application that are ready.
-    pub(crate) async fn pods(&self, app: &str) -> Result<Vec<Pod>> {
-        installed::pods(self.node, &self.namespace.name, &format!("app={app}")).await
-    }
 }
 
 fn split(weights: &[(&str, u32)]) -> Value {
-    let services: Vec<_> =
-        weights.iter().map(|(name, weight)| json!({"name": name, "port": 80, "weight": weight})).collect();
+    let services: Vec<_> = weights
+        .iter()
+        .map(|(name, weight)| json!({"name": name, "port": 80, "weight": weight}))
+        .collect();
     json!({
         "apiVersion": "traefik.io/v1alpha1",
         "kind": "TraefikService",
