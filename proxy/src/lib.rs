@@ -26,6 +26,7 @@ mod process;
 pub mod readiness;
 pub mod router;
 pub mod state;
+pub mod sticky;
 pub mod telemetry;
 mod upstream;
 mod worker;

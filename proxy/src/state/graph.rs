@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use weir_model::document::{self, Config, EndpointSet, Endpoints, NodeId, NodeSpec, TransportId};
 
-use super::{Leaf, Registry, Transport, Unsupported};
-use crate::balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, Target};
+use super::{Affinity, Endpoint, Leaf, Registry, Transport, Unsupported};
+use crate::balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target};
 
 /// Builds the forest of what routes reach. A node is built after all that it leads to and kept for
 /// its other parents; the stack is a list, so depth costs no recursion.
@@ -74,14 +74,33 @@ impl<'a> GraphBuilder<'a> {
             NodeSpec::Leaf(leaf) => self.leaf(id, &node.label, leaf),
             NodeSpec::Mirror(mirror) => self.mirror(&node.label, mirror),
             NodeSpec::Missing(_) => None,
-            NodeSpec::Weighted(weighted) => {
-                let built = &self.built;
-                let children = weighted.children.iter();
-                let children =
-                    children.map(|child| (built.get(&child.node).copied().flatten(), child.weight));
-                self.forest.weighted(children)
-            }
+            NodeSpec::Weighted(weighted) => self.weighted(id, weighted),
         }
+    }
+
+    fn weighted(&mut self, id: &NodeId, weighted: &document::Weighted) -> Option<NodeIndex> {
+        let built = |child: &document::Child| self.built.get(&child.node).copied().flatten();
+        let Some(cookie) = &weighted.sticky else {
+            let children = weighted.children.iter();
+            let children = children.map(|child| (built(child), child.weight));
+            return self.forest.weighted(children);
+        };
+        let usable: Vec<_> = weighted
+            .children
+            .iter()
+            .filter_map(|child| Some((child, built(child)?)))
+            .collect();
+        let children: Vec<_> = usable
+            .into_iter()
+            .map(|(child, node)| StickyChild {
+                counter: self.registry.sticky_counter(id, &child.identity),
+                identity: child.identity.as_str().into(),
+                node,
+                weight: child.weight,
+            })
+            .collect();
+        let counter = self.registry.sticky_counter(id, "");
+        self.forest.sticky(cookie.into(), counter, &children)
     }
 
     fn mirror(&mut self, label: &str, mirror: &document::Mirror) -> Option<NodeIndex> {
@@ -109,12 +128,24 @@ impl<'a> GraphBuilder<'a> {
             return None;
         }
         let transport = self.transport(leaf.transport.as_ref());
-        let endpoints = addresses
-            .iter()
-            .map(|address| self.registry.endpoint(address, leaf.scheme, &transport))
-            .collect();
+        let mut known = |addresses: &[document::Address]| -> Box<[Arc<Endpoint>]> {
+            let addresses = addresses.iter();
+            addresses
+                .map(|address| self.registry.endpoint(address, leaf.scheme, &transport))
+                .collect()
+        };
+        let affinity = leaf.sticky.as_ref().map(|cookie| {
+            let named = [known(ready), known(terminating)].concat();
+            (cookie.into(), named.into())
+        });
+        let endpoints = known(addresses);
+        let affinity = affinity.map(|(cookie, named)| {
+            let counter = self.registry.sticky_counter(id, "");
+            Box::new(Affinity::new(cookie, counter, leaf.scheme, named))
+        });
         let index = LeafIndex(self.leaves.len() as u32);
         self.leaves.push(Arc::new(Leaf {
+            affinity,
             endpoints,
             flush: leaf.flush_interval.into(),
             id: id.clone(),

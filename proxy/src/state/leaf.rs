@@ -7,11 +7,13 @@ use weir_model::{
     duration::GoDuration,
 };
 
-use super::{Endpoint, Transport};
+use super::{Affinity, Endpoint, Transport};
 
 /// A reference to a port of a Service that has endpoints.
 #[derive(Debug)]
 pub struct Leaf {
+    /// Which endpoint a client's cookie names.
+    pub affinity: Option<Box<Affinity>>,
     /// The node's id in the config.
     pub id: NodeId,
     /// When response bytes are sent on.

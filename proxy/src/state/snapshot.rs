@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use weir_model::document::{Config, Endpoints, NodeId, RouteId, Target};
 
-use super::{Counter, Leaf, Registry, Routing, graph::GraphBuilder};
+use super::{Leaf, Registry, Routing, graph::GraphBuilder};
 use crate::{
-    balance::{Forest, LeafIndex, NodeIndex},
+    balance::{Counter, Forest, LeafIndex, NodeIndex},
     router::RequestView,
 };
 

@@ -39,11 +39,11 @@ fn send(snapshot: &Snapshot, requests: u64) -> BTreeMap<String, u64> {
         let mut open = vec![(route.target.unwrap(), route.counter.next())];
         while let Some((node, n)) = open.pop() {
             let forest = snapshot.forest();
-            let pick = forest.pick(node, n, |copy| {
+            let pick = forest.pick(node, n, |copy: crate::balance::CopyPick| {
                 open.push((forest.target(copy.target).node, copy.n));
             });
             let label = snapshot
-                .leaf(pick.leaf)
+                .leaf(pick.unwrap().leaf)
                 .label
                 .trim_start_matches("apps-")
                 .split('-')
@@ -245,10 +245,15 @@ fn chains_of_a_hundred_thousand_nodes_need_no_stack() {
         for fixture in [chain(weighted), chain(mirrors)] {
             let snapshot = snapshot(&fixture, &mut Registry::new(1));
             let route = find(&snapshot, 0, "a").unwrap();
-            let pick = snapshot
-                .forest()
-                .pick(route.target.unwrap(), route.counter.next(), |_| {});
-            assert_eq!(&*snapshot.leaf(pick.leaf).label, "apps-n0-80@kubernetescrd");
+            let pick = snapshot.forest().pick(
+                route.target.unwrap(),
+                route.counter.next(),
+                |_: crate::balance::CopyPick| {},
+            );
+            assert_eq!(
+                &*snapshot.leaf(pick.unwrap().leaf).label,
+                "apps-n0-80@kubernetescrd"
+            );
         }
     };
     small_stack.spawn(work).unwrap().join().unwrap();

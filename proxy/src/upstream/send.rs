@@ -6,7 +6,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, Request, Response, Uri, Version, header::HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
 use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -16,7 +16,7 @@ use crate::{
     error::Failure,
     http::{Client, RequestBody},
     metrics::Retry,
-    state::{Endpoint, Held as Snapshot, Leaf},
+    state::{Endpoint, Held as Snapshot, Leaf, Named},
     worker::Worker,
 };
 
@@ -30,8 +30,20 @@ const CONNECT_WHILE_OTHERS: Duration = Duration::from_secs(1);
 /// An upstream's answer, and the connection that its body comes from.
 #[derive(Debug)]
 pub(crate) struct Sent {
+    /// What the client is to be given, so that it comes back to the same endpoint.
+    pub(crate) cookie: Option<Box<HeaderValue>>,
     pub(crate) response: Response<Incoming>,
     pub(crate) lease: Lease,
+}
+
+impl Sent {
+    fn new(response: Response<Incoming>, lease: Lease) -> Self {
+        Self {
+            cookie: None,
+            response,
+            lease,
+        }
+    }
 }
 
 /// Whose request it is.
@@ -67,9 +79,26 @@ pub(crate) async fn send(
     let mut give_up = None;
     let mut last = Failure::NoServer;
     let mut newer;
-    while let Some(endpoint) = leaf.endpoint(pick.turn, worker.clock.millis(), &tried) {
+    let named = sending.named(leaf).map(Box::new);
+    let turn = match &leaf.affinity {
+        Some(affinity) if named.is_none() => affinity.turn(),
+        _ => pick.turn,
+    };
+    while let Some(endpoint) = named
+        .as_ref()
+        .filter(|_| tried.is_empty())
+        .map(|named| &named.endpoint)
+        .or_else(|| leaf.endpoint(turn, worker.clock.millis(), &tried))
+    {
         last = match sending.to(leaf, endpoint, &tried).await {
-            Ok(sent) => return Ok(sent),
+            Ok(mut sent) => {
+                if let (Some(affinity), Origin::Client(_)) = (&leaf.affinity, origin)
+                    && !named.as_ref().is_some_and(|named| named.suits(endpoint))
+                {
+                    sent.cookie = affinity.cookie(endpoint).map(Box::new);
+                }
+                return Ok(sent);
+            }
             Err(failure) => failure,
         };
         let give_up = *give_up.get_or_insert_with(|| Instant::now() + RETRY_WITHIN);
@@ -108,6 +137,12 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// The endpoint that the request's cookie names.
+    fn named(&self, leaf: &Leaf) -> Option<Named> {
+        let headers = self.request.as_ref()?.headers();
+        leaf.affinity.as_ref()?.find(headers, self.worker.clock.millis())
+    }
+
     /// Sends it to an endpoint, over an unused connection or a new one.
     async fn to(&mut self, leaf: &Leaf, endpoint: &Arc<Endpoint>, tried: &[u64]) -> Result<Sent, Failure> {
         if let Some(request) = self.request
@@ -118,14 +153,14 @@ impl Sending<'_> {
         if let Some(mut lease) = Lease::from_pool(self.worker, endpoint) {
             let replay = self.request.as_ref().and_then(Replay::of);
             match self.over(leaf, &mut lease).await {
-                Ok(response) => return Ok(Sent { response, lease }),
+                Ok(response) => return Ok(Sent::new(response, lease)),
                 Err(failure) => self.once_more(replay, failure)?,
             }
         }
         // rare enough to have its room only while it is needed
         let mut lease = Box::pin(self.connect(leaf, endpoint, tried)).await?;
         let response = self.over(leaf, &mut lease).await?;
-        Ok(Sent { response, lease })
+        Ok(Sent::new(response, lease))
     }
 
     /// Connects to an endpoint, with less patience while another one is left.

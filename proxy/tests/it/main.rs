@@ -15,5 +15,6 @@ mod mirror;
 mod mirror_isolation;
 mod reload;
 mod retry;
+mod sticky;
 mod support;
 mod weighted;

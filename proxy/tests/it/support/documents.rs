@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::Path};
 use weir_model::{
     document::{
         Child, Config, EndpointSet, EndpointSetId, Endpoints, Leaf, Mirror, MirrorTarget, Mode, Node, NodeId,
-        NodeSpec, Route, RouteId, Scheme, Secrets, ServiceReference, Source, SourceKind, Target, Transport,
-        TransportId, Weighted,
+        NodeSpec, Route, RouteId, Scheme, Secrets, ServiceReference, Source, SourceKind, StickyCookie,
+        Target, Transport, TransportId, Weighted,
         text::{self, Document},
     },
     duration::GoDuration,
@@ -14,6 +14,19 @@ use weir_model::{
     rule::Matcher,
     weight::{Percent, Weight},
 };
+
+/// A cookie with a name, and the defaults of everything else.
+pub fn sticky_cookie(name: &str) -> StickyCookie {
+    StickyCookie {
+        domain: None,
+        http_only: false,
+        max_age: 0,
+        name: name.to_owned(),
+        path: Some("/".to_owned()),
+        same_site: None,
+        secure: false,
+    }
+}
 
 /// The documents, built up by names. Each change raises the config's revision.
 #[derive(Clone, Default)]
@@ -90,19 +103,22 @@ impl Documents {
 
     /// A choice by weight.
     pub fn weighted(self, name: &str, children: &[(&str, i64)]) -> Self {
+        self.weighted_with(name, children, None)
+    }
+
+    /// The same, where a cookie may choose.
+    pub fn sticky(self, name: &str, children: &[(&str, i64)], cookie: &str) -> Self {
+        self.weighted_with(name, children, Some(sticky_cookie(cookie)))
+    }
+
+    fn weighted_with(self, name: &str, children: &[(&str, i64)], sticky: Option<StickyCookie>) -> Self {
         let child = |(child, weight): &(&str, i64)| Child {
             identity: (*child).to_owned(),
             node: node_id(child),
             weight: Weight::try_from(*weight).unwrap(),
         };
         let children = children.iter().map(child).collect();
-        self.node(
-            name,
-            NodeSpec::Weighted(Weighted {
-                children,
-                sticky: None,
-            }),
-        )
+        self.node(name, NodeSpec::Weighted(Weighted { children, sticky }))
     }
 
     /// A main service and mirrors with their percentages.

@@ -7,5 +7,5 @@ mod fixture;
 
 pub use backend::{Backend, RawBackend, Received, answer};
 pub use client::{Client, Response, get};
-pub use documents::Documents;
+pub use documents::{Documents, sticky_cookie};
 pub use fixture::{Fixture, until};
