@@ -56,20 +56,18 @@ impl From<&StickyCookie> for Cookie {
 
 /// The value of the first cookie with this name that a request has.
 pub fn value_in<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let pairs = headers
+    let mut pairs = headers
         .get_all(COOKIE)
         .iter()
         .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-    pairs
-        .filter_map(|pair| {
-            let equals = pair.iter().position(|byte| *byte == b'=')?;
-            let (key, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
-            let bare = value
-                .strip_prefix(b"\"")
-                .and_then(|value| value.strip_suffix(b"\""));
-            (key == name.as_bytes()).then_some(bare.unwrap_or(value))
-        })
-        .next()
+    pairs.find_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let (key, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
+        let bare = value
+            .strip_prefix(b"\"")
+            .and_then(|value| value.strip_suffix(b"\""));
+        (key == name.as_bytes()).then_some(bare.unwrap_or(value))
+    })
 }
 
 #[cfg(test)]

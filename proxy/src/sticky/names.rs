@@ -9,7 +9,7 @@ use super::token::{Token, fnv, padded, unpadded};
 /// Some things that cookies name, by their place.
 #[derive(Debug, Default)]
 pub struct Names {
-    names: Box<[Arc<str>]>,
+    all: Box<[Arc<str>]>,
     current: HashMap<u64, u32>,
     /// By both hashes of older versions.
     older: HashMap<u64, u32>,
@@ -28,20 +28,16 @@ pub struct Found {
 impl Names {
     /// Of the things with these names; where two have the same, the first keeps it.
     pub fn new(names: impl IntoIterator<Item = Arc<str>>) -> Self {
-        let names: Box<[Arc<str>]> = names.into_iter().collect();
-        let (mut current, mut older) = (HashMap::with_capacity(names.len()), HashMap::new());
-        for (place, name) in (0..).zip(&names) {
+        let all: Box<[Arc<str>]> = names.into_iter().collect();
+        let (mut current, mut older) = (HashMap::with_capacity(all.len()), HashMap::new());
+        for (place, name) in (0..).zip(&all) {
             current.entry(Token::of(name).0).or_insert(place);
             let once = fnv(name.as_bytes());
             let twice = fnv(format!("{once:x}").as_bytes());
             older.entry(once).or_insert(place);
             older.entry(twice).or_insert(place);
         }
-        Self {
-            names,
-            current,
-            older,
-        }
+        Self { all, current, older }
     }
 
     /// What a cookie's value names, in whichever form.
@@ -57,12 +53,12 @@ impl Names {
             return Some(found(*place, false));
         }
         let place = *self.older.get(&fnv(value))?;
-        (self.names[place as usize].as_bytes() == value).then(|| found(place, false))
+        (self.all[place as usize].as_bytes() == value).then(|| found(place, false))
     }
 
     /// The value that names what is at a place.
     pub fn token(&self, place: usize) -> Token {
-        Token::of(&self.names[place])
+        Token::of(&self.all[place])
     }
 }
 
