@@ -66,10 +66,10 @@ fn two_levels(a: &[&Backend], b: &[&Backend]) -> Documents {
     let addresses = |backends: &[&Backend]| -> Vec<_> { backends.iter().map(|b| b.address).collect() };
     Documents::default()
         .service_with("a", &addresses(a), |leaf| {
-            leaf.sticky = Some(sticky_cookie("lvl2"))
+            leaf.sticky = Some(sticky_cookie("lvl2"));
         })
         .service_with("b", &addresses(b), |leaf| {
-            leaf.sticky = Some(sticky_cookie("lvl2"))
+            leaf.sticky = Some(sticky_cookie("lvl2"));
         })
         .sticky("both", &[("a", 1), ("b", 1)], "lvl1")
         .route("/", "both")
@@ -230,7 +230,7 @@ async fn an_endpoint_that_cannot_be_reached_loses_its_client_to_another() {
     let dead = RawBackend::start(|_| async {}).await.address;
     let documents = Documents::default()
         .service_with("a", &[a.address, dead], |leaf| {
-            leaf.sticky = Some(sticky_cookie("s"))
+            leaf.sticky = Some(sticky_cookie("s"));
         })
         .route("/", "a");
     let fixture = Fixture::start(&documents).await;
@@ -246,10 +246,10 @@ async fn a_mirrors_main_is_sticky_and_copies_set_no_cookie() {
     let (main, copy) = (Backend::named("main").await, Backend::named("copy").await);
     let documents = Documents::default()
         .service_with("main", &[main.address], |leaf| {
-            leaf.sticky = Some(sticky_cookie("m"))
+            leaf.sticky = Some(sticky_cookie("m"));
         })
         .service_with("copy", &[copy.address], |leaf| {
-            leaf.sticky = Some(sticky_cookie("c"))
+            leaf.sticky = Some(sticky_cookie("c"));
         })
         .mirror("mirror", "main", &[("copy", 100)])
         .route("/", "mirror");
