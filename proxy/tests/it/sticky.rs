@@ -284,7 +284,7 @@ async fn a_hundred_clients_stay_through_reloads_weights_and_a_scale_out() {
         clients.push((browser, home));
     }
     for revision in 1..=10 {
-        fixture.publish(&documents(5, revision as i64, revision)).await;
+        fixture.publish(&documents(5, revision.cast_signed(), revision)).await;
         for (browser, home) in &mut clients {
             assert_eq!(browser.text().await, *home);
         }
