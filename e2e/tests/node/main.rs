@@ -7,3 +7,4 @@ mod harness;
 mod install;
 mod rolling;
 mod support;
+mod upgrades;
