@@ -56,7 +56,7 @@ impl Clients {
                 answers.good() + failed,
             );
         }
-        let done = done.unwrap_or_else(|error| panic!("{what}: {error:?}; {answers:?}"));
+        let done = done.unwrap_or_else(|error| panic!("{what}: {error:#}; {answers:?}"));
         for ((kind, _), answers) in KINDS.iter().zip(&answers) {
             assert_eq!(
                 answers.failed, 0,

@@ -4,4 +4,8 @@ mod app;
 mod clients;
 mod scene;
 
-pub(crate) use self::{app::App, clients::Clients, scene::Scene};
+pub(crate) use self::{
+    app::App,
+    clients::Clients,
+    scene::{SPLIT, Scene},
+};
