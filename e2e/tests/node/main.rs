@@ -2,8 +2,11 @@
 
 #![cfg(test)]
 
+mod canary;
 mod delivery;
 mod harness;
 mod install;
 mod rolling;
 mod support;
+mod upgrades;
+mod versions;

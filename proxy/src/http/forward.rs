@@ -22,7 +22,7 @@ use crate::{
     router::RequestView,
     state::Held as Snapshot,
     sticky::value_in,
-    upstream::{Origin, Sent, send},
+    upstream::{Errand, Origin, Sent, send},
 };
 
 /// Answers a request, one way or the other.
@@ -55,6 +55,8 @@ pub(super) fn handle(
 struct Prepared {
     cookies: Option<Box<Cookies>>,
     snapshot: Rc<Snapshot>,
+    /// The place of the route.
+    route: usize,
     pick: Pick,
     /// The copies that mirrors on the way make of it.
     shadow: Option<Rc<Shadow>>,
@@ -67,6 +69,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
+        route,
         pick,
         shadow,
     } = pick(client, &snapshot, &parts, &body)?;
@@ -94,6 +97,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     Ok(Prepared {
         cookies,
         snapshot,
+        route,
         pick,
         shadow,
         request,
@@ -108,6 +112,8 @@ struct Cookies(Vec<HeaderValue>);
 /// Where a request goes.
 struct Picked {
     cookies: Option<Box<Cookies>>,
+    /// The place of the route.
+    route: usize,
     pick: Pick,
     /// The copies that mirrors on the way make of it.
     shadow: Option<Rc<Shadow>>,
@@ -124,7 +130,7 @@ fn pick(
     let (method, host) = (parts.method.as_str(), host.unwrap_or_default());
     let view = RequestView::new(method, host, path, query, &parts.headers, client.peer)
         .map_err(|_| Failure::BadRequest)?;
-    let route = snapshot
+    let (place, route) = snapshot
         .route(client.entry_point, &view)
         .ok_or(Failure::NoRoute)?;
     let root = route.target.ok_or(Failure::NoServer)?;
@@ -150,6 +156,7 @@ fn pick(
     });
     Ok(Picked {
         cookies,
+        route: place,
         pick,
         shadow,
     })
@@ -194,21 +201,20 @@ fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incomin
 
 impl Prepared {
     async fn forward(&mut self, client: &Rc<Client>) -> Result<Response<ResponseBody>, Failure> {
-        let origin = Origin::Client(client);
-        let sent = send(
-            &client.worker,
-            &self.snapshot,
-            self.pick,
-            &mut self.request,
-            origin,
-        )
-        .await;
+        let errand = Errand {
+            worker: &client.worker,
+            snapshot: &self.snapshot,
+            origin: Origin::Client(client, self.route),
+        };
+        let sent = send(&errand, self.pick, &mut self.request).await;
         if let Some(shadow) = &self.shadow {
             shadow.main_answered();
         }
         let mut sent = sent?;
         let of_endpoint = sent.cookie.take().map(|cookie| *cookie);
-        let on_the_way = self.cookies.take().into_iter().flat_map(|cookies| cookies.0);
+        // who was sent elsewhere in need comes back to what was chosen
+        let chosen = self.cookies.take().filter(|_| !sent.elsewhere);
+        let on_the_way = chosen.into_iter().flat_map(|cookies| cookies.0);
         let mut response = respond(client, sent)?;
         for cookie in on_the_way.chain(of_endpoint) {
             response.headers_mut().append(SET_COOKIE, cookie);

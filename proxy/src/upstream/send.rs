@@ -30,6 +30,8 @@ const CONNECT_WHILE_OTHERS: Duration = Duration::from_secs(1);
 /// An upstream's answer, and the connection that its body comes from.
 #[derive(Debug)]
 pub(crate) struct Sent {
+    /// Not from the leaf that was picked.
+    pub(crate) elsewhere: bool,
     /// What the client is to be given, so that it comes back to the same endpoint.
     pub(crate) cookie: Option<Box<HeaderValue>>,
     pub(crate) response: Response<Incoming>,
@@ -39,6 +41,7 @@ pub(crate) struct Sent {
 impl Sent {
     fn new(response: Response<Incoming>, lease: Lease) -> Self {
         Self {
+            elsewhere: false,
             cookie: None,
             response,
             lease,
@@ -49,108 +52,135 @@ impl Sent {
 /// Whose request it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin<'a> {
-    /// A client's, which may still be sending its body.
-    Client(&'a Client),
+    /// A client's, which may still be sending its body; and the place of its route in the snapshot.
+    Client(&'a Client, usize),
     /// A mirrored copy.
     Copy,
 }
 
+/// What a request is sent with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Errand<'a> {
+    pub(crate) worker: &'a Rc<Worker>,
+    /// From which it was picked.
+    pub(crate) snapshot: &'a Rc<Snapshot>,
+    pub(crate) origin: Origin<'a>,
+}
+
 /// Sends a request where it was picked to go.
 ///
-/// What is tried again is tried as things are by then: an endpoint that fails may have left, and others come.
+/// What is tried again is tried as things are by then: an endpoint that fails may have left, and others come. When a
+/// whole leaf fails, another one that the route leads to takes its place.
 pub(crate) async fn send(
-    worker: &Rc<Worker>,
-    snapshot: &Rc<Snapshot>,
+    errand: &Errand<'_>,
     pick: Pick,
     request: &mut Option<Request<RequestBody>>,
-    origin: Origin<'_>,
 ) -> Result<Sent, Failure> {
-    let mut leaf = snapshot.leaf(pick.leaf);
+    let worker = errand.worker;
+    let mut leaf = errand.snapshot.leaf(pick.leaf);
     if leaf.unsupported.is_some() {
         return Err(Failure::Protocol);
     }
     let mut sending = Sending {
-        worker,
+        errand,
         request,
-        origin,
+        turn: pick.turn,
     };
-    // no room is made for it before something fails
-    let mut tried = Vec::new();
-    let mut give_up = None;
+    let mut failed: Option<Box<Failed>> = None;
     let mut last = Failure::NoServer;
     let mut newer;
     let named = sending.named(leaf).map(Box::new);
-    let turn = match &leaf.affinity {
-        Some(affinity) if named.is_none() => affinity.turn(),
-        _ => pick.turn,
-    };
-    while let Some(endpoint) = named
-        .as_ref()
-        .filter(|_| tried.is_empty())
-        .map(|named| &named.endpoint)
-        .or_else(|| leaf.endpoint(turn, worker.clock.millis(), &tried))
+    if let Some(affinity) = &leaf.affinity
+        && named.is_none()
     {
-        last = match sending.to(leaf, endpoint, &tried).await {
+        sending.turn = affinity.turn();
+    }
+    loop {
+        let tried = failed.as_ref().map_or(&[][..], |failed| &failed.tried);
+        let first = named.as_ref().filter(|_| tried.is_empty());
+        let endpoint = match first {
+            Some(named) => &named.endpoint,
+            None => match leaf.endpoint(sending.turn, worker.clock.millis(), tried) {
+                Some(endpoint) => endpoint,
+                None => break,
+            },
+        };
+        last = match sending.to(leaf, endpoint, tried).await {
             Ok(mut sent) => {
-                if let (Some(affinity), Origin::Client(_)) = (&leaf.affinity, origin)
+                if let (Some(affinity), Origin::Client(..)) = (&leaf.affinity, errand.origin)
                     && !named.as_ref().is_some_and(|named| named.suits(endpoint))
                 {
                     sent.cookie = affinity.cookie(endpoint).map(Box::new);
                 }
+                sent.elsewhere = leaf.id != errand.snapshot.leaf(pick.leaf).id;
                 return Ok(sent);
             }
             Err(failure) => failure,
         };
-        let give_up = *give_up.get_or_insert_with(|| Instant::now() + RETRY_WITHIN);
-        tried.push(endpoint.id);
-        if let Some(found) = leaf_of_now(worker, leaf) {
-            newer = found;
-            leaf = &newer;
-        }
-        let more = tried.len() < MAX_ATTEMPTS && has_untried(leaf, &tried);
-        if !more || sending.request.is_none() || Instant::now() >= give_up {
+        let failed = failed.get_or_insert_with(Failed::now);
+        failed.tried.push(endpoint.id);
+        let failing = failed.since.elapsed();
+        if failed.tried.len() == MAX_ATTEMPTS || sending.request.is_none() || failing >= RETRY_WITHIN {
             break;
         }
+        let Some(found) = errand.next(leaf, sending.turn, &failed.tried, failing) else {
+            break;
+        };
+        (newer, sending.turn) = found;
+        leaf = &newer;
         worker.metrics.retries[Retry::Connect as usize].inc();
     }
     Err(last)
 }
 
-/// What a leaf has become, if it still has endpoints.
-fn leaf_of_now(worker: &Worker, leaf: &Leaf) -> Option<Arc<Leaf>> {
-    worker.snapshot().leaf_of(&leaf.id).cloned()
+/// What was tried in vain. In a box, as there mostly is nothing.
+struct Failed {
+    /// The endpoints' ids.
+    tried: Vec<u64>,
+    since: Instant,
 }
 
-fn has_untried(leaf: &Leaf, tried: &[u64]) -> bool {
-    leaf.endpoints()
-        .iter()
-        .any(|endpoint| !tried.contains(&endpoint.id))
+impl Failed {
+    fn now() -> Box<Self> {
+        Box::new(Self {
+            tried: Vec::new(),
+            since: Instant::now(),
+        })
+    }
 }
 
 /// A request on its way. It is moved as little as possible: what an `async fn` is given by value, it
 /// keeps twice.
 struct Sending<'a> {
-    worker: &'a Rc<Worker>,
+    errand: &'a Errand<'a>,
     /// None once a part of it was sent.
     request: &'a mut Option<Request<RequestBody>>,
-    origin: Origin<'a>,
+    /// At the leaf.
+    turn: u64,
 }
 
 impl Sending<'_> {
     /// The endpoint that the request's cookie names.
     fn named(&self, leaf: &Leaf) -> Option<Named> {
         let headers = self.request.as_ref()?.headers();
-        leaf.affinity.as_ref()?.find(headers, self.worker.clock.millis())
+        leaf.affinity
+            .as_ref()?
+            .find(headers, self.errand.worker.clock.millis())
     }
 
     /// Sends it to an endpoint, over an unused connection or a new one.
-    async fn to(&mut self, leaf: &Leaf, endpoint: &Arc<Endpoint>, tried: &[u64]) -> Result<Sent, Failure> {
+    async fn to(
+        &mut self,
+        leaf: &Arc<Leaf>,
+        endpoint: &Arc<Endpoint>,
+        tried: &[u64],
+    ) -> Result<Sent, Failure> {
         if let Some(request) = self.request
             && !(leaf.pass_host_header && names_host(request.headers()))
         {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
-        if let Some(mut lease) = Lease::from_pool(self.worker, endpoint) {
+        if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint) {
             let replay = self.request.as_ref().and_then(Replay::of);
             match self.over(leaf, &mut lease).await {
                 Ok(response) => return Ok(Sent::new(response, lease)),
@@ -163,29 +193,26 @@ impl Sending<'_> {
         Ok(Sent::new(response, lease))
     }
 
-    /// Connects to an endpoint, with less patience while another one is left.
-    async fn connect(&self, leaf: &Leaf, endpoint: &Arc<Endpoint>, tried: &[u64]) -> Result<Lease, Failure> {
-        let others = |leaf: &Leaf| {
-            let mut all = leaf.endpoints().iter();
-            all.any(|other| other.id != endpoint.id && !tried.contains(&other.id))
-        };
-        let limit = leaf.transport.dial_timeout;
-        if others(leaf) {
-            let limit = limit.map_or(CONNECT_WHILE_OTHERS, |limit| limit.min(CONNECT_WHILE_OTHERS));
-            return connect(self.worker, endpoint, &leaf.transport, Some(limit)).await;
-        }
-        let others_come = async {
+    /// Connects to an endpoint, with less patience while there is another one.
+    async fn connect(
+        &self,
+        leaf: &Arc<Leaf>,
+        endpoint: &Arc<Endpoint>,
+        tried: &[u64],
+    ) -> Result<Lease, Failure> {
+        let another_is_there = async {
+            let without = [tried, &[endpoint.id]].concat();
             loop {
                 sleep(CONNECT_WHILE_OTHERS).await;
-                if leaf_of_now(self.worker, leaf).is_some_and(|leaf| others(&leaf)) {
+                if self.errand.any(leaf, self.turn, &without) {
                     break;
                 }
             }
         };
         tokio::select! {
-            lease = connect(self.worker, endpoint, &leaf.transport, limit) => lease,
-            () = others_come => {
-                endpoint.record_failure(self.worker.clock.exact_millis());
+            lease = connect(self.errand.worker, endpoint, &leaf.transport, leaf.transport.dial_timeout) => lease,
+            () = another_is_there => {
+                endpoint.record_failure(self.errand.worker.clock.exact_millis());
                 Err(Failure::ConnectTimeout)
             }
         }
@@ -199,7 +226,7 @@ impl Sending<'_> {
         if self.request.is_none() {
             return Err(failure);
         }
-        self.worker.metrics.retries[Retry::Stale as usize].inc();
+        self.errand.worker.metrics.retries[Retry::Stale as usize].inc();
         Ok(())
     }
 
@@ -212,7 +239,7 @@ impl Sending<'_> {
         let answer = match leaf.transport.response_header_timeout {
             None => sending.await,
             Some(limit) => {
-                let mut overdue = Box::pin(overdue(limit, self.origin));
+                let mut overdue = Box::pin(overdue(limit, self.errand.origin));
                 tokio::select! {
                     answer = sending => answer,
                     () = &mut overdue => return Err(Failure::ResponseTimeout),
@@ -245,7 +272,7 @@ async fn overdue(limit: Duration, origin: Origin<'_>) {
     loop {
         sleep_until(deadline).await;
         match origin {
-            Origin::Client(client) => match client.since_request_done() {
+            Origin::Client(client, _) => match client.since_request_done() {
                 Some(done) if done >= limit => return,
                 Some(done) => deadline = Instant::now() + limit.saturating_sub(done),
                 None => deadline = Instant::now() + limit,

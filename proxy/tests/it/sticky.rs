@@ -283,8 +283,10 @@ async fn a_hundred_clients_stay_through_reloads_weights_and_a_scale_out() {
         let home = browser.text().await;
         clients.push((browser, home));
     }
-    for revision in 1..=10 {
-        fixture.publish(&documents(5, revision.cast_signed(), revision)).await;
+    for revision in 1..=10_u64 {
+        fixture
+            .publish(&documents(5, revision.cast_signed(), revision))
+            .await;
         for (browser, home) in &mut clients {
             assert_eq!(browser.text().await, *home);
         }

@@ -1,6 +1,11 @@
 //! What the cases on a node have in common.
 
 mod app;
+mod clients;
 mod scene;
 
-pub(crate) use self::{app::App, scene::Scene};
+pub(crate) use self::{
+    app::App,
+    clients::Clients,
+    scene::{SPLIT, Scene},
+};
