@@ -28,5 +28,6 @@ pub mod router;
 pub mod state;
 pub mod sticky;
 pub mod telemetry;
+pub mod tls;
 mod upstream;
 mod worker;

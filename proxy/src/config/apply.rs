@@ -130,7 +130,7 @@ impl Applier {
         let Documents {
             config,
             endpoints,
-            secrets: _,
+            secrets,
         } = documents;
         let routing = match &self.serving {
             Some(serving) if Arc::ptr_eq(&serving.config, config) => Arc::clone(&serving.routing),
@@ -142,6 +142,7 @@ impl Applier {
             config,
             Arc::clone(&routing),
             endpoints,
+            secrets,
             &mut self.registry,
         ));
         let outcome = Outcome::Loaded {

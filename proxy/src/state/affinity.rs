@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
-use weir_model::document::Scheme;
 
 use super::Endpoint;
 use crate::{
@@ -38,13 +37,9 @@ impl Named {
 }
 
 impl Affinity {
-    pub(super) fn new(
-        cookie: Cookie,
-        counter: Arc<Counter>,
-        scheme: Scheme,
-        endpoints: Box<[Arc<Endpoint>]>,
-    ) -> Self {
-        let url = |endpoint: &Arc<Endpoint>| format!("{}://{}", scheme.as_str(), endpoint.address).into();
+    pub(super) fn new(cookie: Cookie, counter: Arc<Counter>, endpoints: Box<[Arc<Endpoint>]>) -> Self {
+        let url =
+            |endpoint: &Arc<Endpoint>| format!("{}://{}", endpoint.scheme.as_str(), endpoint.address).into();
         Self {
             cookie,
             counter,

@@ -22,7 +22,7 @@ mod transport;
 pub use affinity::{Affinity, Named};
 pub use current::{Current, Held, Reader};
 pub use endpoint::Endpoint;
-pub use leaf::{Flush, Leaf, Unsupported};
+pub use leaf::{Flush, Leaf};
 pub use registry::Registry;
 pub use routing::{Routing, RoutingError};
 pub use snapshot::{Route, Snapshot};

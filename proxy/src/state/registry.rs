@@ -69,7 +69,7 @@ impl Registry {
             .entry((address.clone(), scheme, Arc::clone(transport)))
             .or_default();
         known.upgrade().unwrap_or_else(|| {
-            let endpoint = Arc::new(Endpoint::new(self.next_endpoint, address.clone()));
+            let endpoint = Arc::new(Endpoint::new(self.next_endpoint, address.clone(), scheme));
             self.next_endpoint += 1;
             *known = Arc::downgrade(&endpoint);
             endpoint

@@ -2,9 +2,11 @@
 
 mod connect;
 mod connection;
+mod convert;
 mod others;
 mod pool;
 mod send;
+mod speak;
 
 pub(crate) use connection::Lease;
 pub(crate) use pool::Upstreams;

@@ -78,8 +78,8 @@ pub(crate) async fn send(
 ) -> Result<Sent, Failure> {
     let worker = errand.worker;
     let mut leaf = errand.snapshot.leaf(pick.leaf);
-    if leaf.unsupported.is_some() {
-        return Err(Failure::Protocol);
+    if leaf.unusable.is_some() {
+        return Err(Failure::TlsSettings);
     }
     let mut sending = Sending {
         errand,
@@ -210,7 +210,7 @@ impl Sending<'_> {
             }
         };
         tokio::select! {
-            lease = connect(self.errand.worker, endpoint, &leaf.transport, leaf.transport.dial_timeout) => lease,
+            lease = connect(self.errand.worker, endpoint, &leaf.transport) => lease,
             () = another_is_there => {
                 endpoint.record_failure(self.errand.worker.clock.exact_millis());
                 Err(Failure::ConnectTimeout)
@@ -246,7 +246,7 @@ impl Sending<'_> {
                 }
             }
         };
-        let answer = answer.map_err(|error| self.take_back(error))?;
+        let answer = answer.map_err(|error| self.take_back(error, lease))?;
         if answer.version() < Version::HTTP_11 {
             // hyper would leave the body of a next request out where its length is not known
             lease.use_up();
@@ -255,8 +255,11 @@ impl Sending<'_> {
     }
 
     #[cold]
-    fn take_back(&mut self, mut error: TrySendError<Request<RequestBody>>) -> Failure {
-        *self.request = error.take_message();
+    fn take_back(&mut self, mut error: TrySendError<Request<RequestBody>>, lease: &Lease) -> Failure {
+        *self.request = error.take_message().map(|mut request| {
+            lease.restore(&mut request);
+            request
+        });
         classify(error.error())
     }
 }
