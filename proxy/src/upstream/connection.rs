@@ -104,7 +104,7 @@ impl Drop for Stream {
 /// A connection, as it was made.
 #[derive(Debug)]
 pub(super) enum Connection {
-    Exclusive(Exclusive),
+    Exclusive(Box<Exclusive>),
     Shared(Rc<Shared>),
 }
 
@@ -118,7 +118,7 @@ pub(crate) struct Lease {
 #[derive(Debug)]
 enum Held {
     Exclusive {
-        connection: Exclusive,
+        connection: Box<Exclusive>,
         /// For one request only.
         last: bool,
     },

@@ -34,7 +34,7 @@ pub(crate) struct Upstreams {
 /// Of one endpoint.
 #[derive(Debug, Default)]
 struct Pool {
-    idle: Vec<Idle<Exclusive>>,
+    idle: Vec<Idle<Box<Exclusive>>>,
     shared: Vec<Idle<Rc<Shared>>>,
     /// Held by who makes a connection that the others may share.
     making: Option<Rc<Mutex<()>>>,
@@ -89,7 +89,7 @@ impl Upstreams {
     }
 
     /// Takes a connection back, unless it is in the middle of something or there are enough.
-    pub(super) fn give(&self, connection: Exclusive, clock: &Clock, metrics: &Shard) {
+    pub(super) fn give(&self, connection: Box<Exclusive>, clock: &Clock, metrics: &Shard) {
         let mut all = self.all.borrow_mut();
         let idle = &mut all.entry(connection.about.endpoint).or_default().idle;
         if connection.sender.is_ready() && idle.len() < connection.about.max_idle {
@@ -154,7 +154,11 @@ impl Upstreams {
     }
 }
 
-fn retain(idle: &mut Vec<Idle<Exclusive>>, metrics: &Shard, stays: impl Fn(&Idle<Exclusive>) -> bool) {
+fn retain(
+    idle: &mut Vec<Idle<Box<Exclusive>>>,
+    metrics: &Shard,
+    stays: impl Fn(&Idle<Box<Exclusive>>) -> bool,
+) {
     let before = idle.len();
     idle.retain(stays);
     metrics.upstream_idle.sub((before - idle.len()) as u64);

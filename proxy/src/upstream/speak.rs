@@ -93,7 +93,7 @@ where
         // who sent the request hears of errors
         let _ = connection.await;
     });
-    Ok(Connection::Exclusive(Exclusive { about, sender }))
+    Ok(Connection::Exclusive(Box::new(Exclusive { about, sender })))
 }
 
 async fn http2<T>(

@@ -17,4 +17,5 @@ mod reload;
 mod retry;
 mod sticky;
 mod support;
+mod upstream;
 mod weighted;

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::Path};
 use weir_model::{
     document::{
         Child, Config, EndpointSet, EndpointSetId, Endpoints, Leaf, Mirror, MirrorTarget, Mode, Node, NodeId,
-        NodeSpec, Route, RouteId, Scheme, Secrets, ServiceReference, Source, SourceKind, StickyCookie,
-        Target, Transport, TransportId, Weighted,
+        NodeSpec, Route, RouteId, Scheme, SecretEntry, SecretId, Secrets, ServiceReference, Source,
+        SourceKind, StickyCookie, Target, Transport, TransportId, Weighted,
         text::{self, Document},
     },
     duration::GoDuration,
@@ -33,6 +33,7 @@ pub fn sticky_cookie(name: &str) -> StickyCookie {
 pub struct Documents {
     pub config: Config,
     pub endpoints: Endpoints,
+    pub secrets: Secrets,
 }
 
 impl Documents {
@@ -211,6 +212,12 @@ impl Documents {
         self.raised()
     }
 
+    /// Key material.
+    pub fn secret(mut self, name: &str, entry: SecretEntry) -> Self {
+        self.secrets.entries.insert(secret_id(name), entry);
+        self.raised()
+    }
+
     fn node(mut self, name: &str, spec: NodeSpec) -> Self {
         let node = Node {
             label: format!("apps-{name}@kubernetescrd"),
@@ -231,7 +238,7 @@ impl Documents {
     pub fn write(&self, dir: &Path) {
         write(dir, &self.config);
         write(dir, &self.endpoints);
-        write(dir, &Secrets::default());
+        write(dir, &self.secrets);
     }
 }
 
@@ -239,6 +246,11 @@ fn write<D: Document>(dir: &Path, document: &D) {
     let temporary = dir.join(format!(".{}", D::STEM));
     std::fs::write(&temporary, text::write(document).unwrap().0).unwrap();
     std::fs::rename(temporary, dir.join(format!("{}.json", D::STEM))).unwrap();
+}
+
+/// Of a Secret with a name.
+pub fn secret_id(name: &str) -> SecretId {
+    SecretId::secret(&NamespacedName::new("apps", name))
 }
 
 fn node_id(name: &str) -> NodeId {
