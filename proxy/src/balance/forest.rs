@@ -162,7 +162,7 @@ impl Forest {
                 Step::Mirror { main, .. } => open.push((*main, n)),
                 Step::Chosen { node, .. } => open.push((*node, n)),
                 Step::Sticky(choice) => {
-                    open.extend(self.choices[*choice as usize].free.map(|free| (free, n)))
+                    open.extend(self.choices[*choice as usize].free.map(|free| (free, n)));
                 }
             }
         }

@@ -117,7 +117,7 @@ pub(crate) async fn send(
             }
             Err(failure) => failure,
         };
-        let failed = failed.get_or_insert_with(Failed::now);
+        let failed = failed.get_or_insert_with(|| Box::new(Failed::now()));
         failed.tried.push(endpoint.id);
         let failing = failed.since.elapsed();
         if failed.tried.len() == MAX_ATTEMPTS || sending.request.is_none() || failing >= RETRY_WITHIN {
@@ -141,11 +141,11 @@ struct Failed {
 }
 
 impl Failed {
-    fn now() -> Box<Self> {
-        Box::new(Self {
+    fn now() -> Self {
+        Self {
             tried: Vec::new(),
             since: Instant::now(),
-        })
+        }
     }
 }
 

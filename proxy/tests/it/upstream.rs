@@ -7,6 +7,8 @@ use crate::support::{
     Authority, Backend, Certified, Documents, Fixture, RawBackend, Speaks, answer, get, secret_id,
 };
 
+type Change = fn(&mut Transport);
+
 const BOTH: &[&str] = &["h2", "http/1.1"];
 
 fn https(leaf: &mut Leaf) {
@@ -117,12 +119,14 @@ async fn a_certificate_that_is_not_believed_is_500_and_says_so() {
     let backend = backend(&authority.sign(&["127.0.0.1"]), BOTH).await;
     let fixture = Fixture::start(&secured(&backend, &other, |_| {})).await;
     assert_eq!(fixture.get("/").await.status, 500);
-    assert_eq!(fixture.metric("weir_failures_total{reason=\"tls\"}").await, 1.0);
+    fixture
+        .metric_becomes("weir_failures_total{reason=\"tls\"}", 1.0)
+        .await;
     // the system's roots do not believe it either
     let unknown = secured(&backend, &other, |transport| transport.root_cas.clear());
     assert_eq!(status(&unknown).await, 500);
     let anybody = secured(&backend, &other, |transport| {
-        transport.insecure_skip_verify = true
+        transport.insecure_skip_verify = true;
     });
     assert_eq!(status(&anybody).await, 200);
     assert!(backend.count() == 1);
@@ -196,7 +200,6 @@ async fn our_certificate_is_shown_to_who_asks_for_it() {
 async fn settings_that_cannot_be_followed_reach_nobody() {
     let authority = Authority::new();
     let backend = backend(&authority.sign(&["127.0.0.1"]), BOTH).await;
-    type Change = fn(&mut Transport);
     let broken: [Change; 4] = [
         |transport| transport.root_cas = vec![secret_id("garbage")],
         |transport| transport.certificates = vec![secret_id("garbage")],
@@ -214,10 +217,9 @@ async fn settings_that_cannot_be_followed_reach_nobody() {
         let documents = secured(&backend, &authority, change).secret("garbage", garbage);
         let fixture = Fixture::start(&documents).await;
         assert_eq!(fixture.get("/").await.status, 502);
-        let failed = fixture
-            .metric("weir_failures_total{reason=\"tls_settings\"}")
+        fixture
+            .metric_becomes("weir_failures_total{reason=\"tls_settings\"}", 1.0)
             .await;
-        assert_eq!(failed, 1.0);
     }
     assert_eq!(backend.connections(), 0);
 }
