@@ -13,10 +13,11 @@ use thiserror::Error;
 use weir_model::entry_point::EntryPoint;
 
 use crate::{
-    admin::Admin,
+    admin::{About, Admin},
     config::{self, Loader},
-    control::Control,
+    control::{Control, Probing},
     drain::{self, Drainer, Stage},
+    health::{self, Prober},
     limits::Limits,
     listen,
     metrics::Shard,
@@ -227,7 +228,7 @@ impl Proxy {
             addresses,
             drainer: Arc::new(drainer),
             workers: Vec::new(),
-            control: None,
+            beside: Vec::new(),
         };
         let mut shards = Vec::new();
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -245,8 +246,30 @@ impl Proxy {
                 .workers
                 .push(spawn(format!("worker-{index}"), move || plan.run())?);
         }
+        let counts = Arc::new(health::Counts::default());
+        let probing = Probing {
+            drain: drain.clone(),
+            prober: Prober {
+                changed: loader.health(),
+                counts: counts.clone(),
+                current: loader.current().clone(),
+                limits: options.limits,
+                seed: random(),
+            },
+        };
+        running
+            .beside
+            .push(spawn("health".into(), move || probing.run())?);
+        let about = About {
+            counts,
+            current: loader.current().clone(),
+            drain: drain.clone(),
+            process,
+            shards,
+            status: loader.status(),
+        };
         let control = Control {
-            admin: Admin::new(process, shards, loader.status(), drain.clone()),
+            admin: Admin::new(about),
             drain,
             drain_delay: options.drain_delay,
             drainer: running.drainer.clone(),
@@ -254,7 +277,9 @@ impl Proxy {
             listener: admin,
             loader,
         };
-        running.control = Some(spawn("control".into(), move || control.run())?);
+        running
+            .beside
+            .push(spawn("control".into(), move || control.run())?);
         Ok(running)
     }
 }
@@ -305,7 +330,8 @@ pub struct Running {
     addresses: Addresses,
     drainer: Arc<Drainer>,
     workers: Vec<JoinHandle<io::Result<()>>>,
-    control: Option<JoinHandle<io::Result<()>>>,
+    /// Those beside the workers.
+    beside: Vec<JoinHandle<io::Result<()>>>,
 }
 
 /// Tells a proxy to end.
@@ -347,7 +373,7 @@ impl Running {
             result = result.and(ended);
         }
         self.drainer.advance(Stage::Over);
-        if let Some(thread) = self.control.take() {
+        for thread in self.beside.drain(..) {
             let ended = joined(thread);
             result = result.and(ended);
         }

@@ -39,6 +39,12 @@ pub struct Limits {
     /// Unused connections kept for each endpoint, where its transport does not say.
     #[arg(long, value_name = "N", default_value = "200")]
     pub max_idle_upstream: usize,
+    /// Probes of health checks that start in a second; beyond, intervals stretch.
+    #[arg(long, value_name = "N", default_value = "500", value_parser = at_least_one)]
+    pub health_max_probes_per_second: usize,
+    /// Probes of health checks under way at a time; beyond, intervals stretch.
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = at_least_one)]
+    pub health_max_probes: usize,
     /// Mirrored copies under way at a time; further ones are dropped.
     #[arg(long, value_name = "N", default_value = "1024")]
     pub mirror_max_copies: usize,
@@ -66,6 +72,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_mins(3),
             park_after: Duration::from_secs(1),
             max_idle_upstream: 200,
+            health_max_probes_per_second: 500,
+            health_max_probes: 1024,
             mirror_max_copies: 1024,
             mirror_max_bytes: 64 << 20,
             mirror_timeout: Duration::from_secs(30),
@@ -158,6 +166,8 @@ mod tests {
             "--max-header-bytes=100",
             "--idle-timeout=0s",
             "--head-timeout=-1s",
+            "--health-max-probes-per-second=0",
+            "--health-max-probes=0",
             "--park-after=5",
         ] {
             assert!(Flags::try_parse_from(["flags", flag]).is_err(), "{flag}");

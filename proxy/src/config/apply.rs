@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use weir_model::{document::Config, entry_point::EntryPoint};
+use weir_model::entry_point::EntryPoint;
 
 use super::{
     Reason,
@@ -35,8 +35,8 @@ pub(super) struct Applier {
 #[derive(Debug)]
 struct Serving {
     absent: BTreeSet<String>,
-    config: Arc<Config>,
     digests: Digests,
+    documents: Documents,
     routing: Arc<Routing>,
 }
 
@@ -85,6 +85,28 @@ impl Applier {
         outcome
     }
 
+    /// Builds anew what is served, as the health of endpoints has changed.
+    pub(super) fn rebuild(&mut self) {
+        if let Some(Serving {
+            documents, routing, ..
+        }) = &self.serving
+        {
+            let (documents, routing) = (documents.clone(), Arc::clone(routing));
+            self.publish(&documents, routing);
+            self.current.sweep();
+        }
+    }
+
+    fn publish(&mut self, documents: &Documents, routing: Arc<Routing>) {
+        self.current.publish(Snapshot::build(
+            &documents.config,
+            routing,
+            &documents.endpoints,
+            &documents.secrets,
+            &mut self.registry,
+        ));
+    }
+
     fn read_and_serve(&mut self, patient: bool) -> Outcome {
         let generation = match self.source.read(|file, version| self.store.knows(file, version)) {
             Ok(generation) => generation,
@@ -127,24 +149,14 @@ impl Applier {
         absent: BTreeSet<String>,
         digests: Digests,
     ) -> Result<Outcome, Reason> {
-        let Documents {
-            config,
-            endpoints,
-            secrets,
-        } = documents;
+        let config = &documents.config;
         let routing = match &self.serving {
-            Some(serving) if Arc::ptr_eq(&serving.config, config) => Arc::clone(&serving.routing),
+            Some(serving) if Arc::ptr_eq(&serving.documents.config, config) => Arc::clone(&serving.routing),
             _ => {
                 Arc::new(Routing::build(config, &self.entry_points).map_err(|error| Reason::routing(&error))?)
             }
         };
-        self.current.publish(Snapshot::build(
-            config,
-            Arc::clone(&routing),
-            endpoints,
-            secrets,
-            &mut self.registry,
-        ));
+        self.publish(documents, Arc::clone(&routing));
         let outcome = Outcome::Loaded {
             absent: absent.iter().cloned().collect(),
             digests: digests.clone(),
@@ -158,8 +170,8 @@ impl Applier {
         };
         self.serving = Some(Serving {
             absent,
-            config: Arc::clone(config),
             digests,
+            documents: documents.clone(),
             routing,
         });
         Ok(outcome)

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use weir_model::document::{Config, Endpoints, NodeId, RouteId, Secrets, Target};
 
-use super::{Leaf, Registry, Routing, graph::GraphBuilder};
+use super::{
+    Checked, Leaf, Registry, Routing,
+    graph::{Graph, GraphBuilder},
+};
 use crate::{
     balance::{Counter, Forest, LeafIndex, NodeIndex},
     router::RequestView,
@@ -13,6 +16,7 @@ use crate::{
 /// All that requests are served from, at one moment. Immutable. The default one has no routes.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    checked: Box<[Checked]>,
     forest: Forest,
     leaves: Box<[Arc<Leaf>]>,
     /// In the order of their ids, as [`Routing`] counts them.
@@ -63,8 +67,13 @@ impl Snapshot {
             })
         });
         let routes = routes.collect();
-        let (forest, leaves) = graph.finish();
+        let Graph {
+            checked,
+            forest,
+            leaves,
+        } = graph.finish();
         Self {
+            checked,
             forest,
             leaves,
             routes,
@@ -105,6 +114,11 @@ impl Snapshot {
     /// All leaves that routes reach.
     pub fn leaves(&self) -> &[Arc<Leaf>] {
         &self.leaves
+    }
+
+    /// The endpoints whose health is checked, healthy or not, of all leaves that routes reach.
+    pub fn checked(&self) -> &[Checked] {
+        &self.checked
     }
 
     /// All routes, in the order of their ids.

@@ -9,6 +9,7 @@ mod drain;
 mod errors;
 mod forward;
 mod headers;
+mod health;
 mod keepalive;
 mod limits;
 mod mirror;
