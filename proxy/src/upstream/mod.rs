@@ -5,6 +5,7 @@ mod connection;
 mod others;
 mod pool;
 mod send;
+mod socket;
 
 pub(crate) use connection::Lease;
 pub(crate) use pool::Upstreams;
