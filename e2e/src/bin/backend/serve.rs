@@ -60,6 +60,13 @@ pub(crate) async fn serve(arguments: Arguments, end: impl Future<Output = ()>) -
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
+    // those that the kernel has accepted by now are accepted; when the listener goes, it breaks the others
+    let listener = listener.into_std()?;
+    while let Ok((stream, _)) = listener.accept() {
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(stream)?;
+        connections.spawn(connection(stream, Arc::clone(&app), closing_in.clone()));
+    }
     drop(listener);
     closing.send_replace(true);
     let finish = async { while connections.join_next().await.is_some() {} };
