@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{Limits, list};
+use super::{
+    catalogue::ConditionType,
+    text::{Limits, list},
+};
 use crate::compile::finding::{Code, Finding, Severity, Standing};
 
 /// What is written is valid.
@@ -56,7 +59,7 @@ impl Condition {
 
 /// Whether conditions of this type are written by the operator.
 pub(super) fn is_ours(kind: &str) -> bool {
-    [ACCEPTED, RESOLVED_REFS, PROGRAMMED, READY, PARTIALLY_INVALID].contains(&kind)
+    ConditionType::ALL.iter().any(|ours| ours.name == kind)
         || Code::ALL.iter().any(|code| code.reason() == kind)
 }
 

@@ -14,6 +14,7 @@
 //! so until the object's own compiled form changes, however proxies restart or lag behind later. The only
 //! memory that this needs is the stored condition, which names the revision that was run.
 
+mod catalogue;
 mod condition;
 mod event;
 mod ingress_route;
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::{
+    catalogue::{ConditionType, NotProgrammed},
     condition::{ACCEPTED, Condition, PARTIALLY_INVALID, PROGRAMMED, READY, RESOLVED_REFS},
     event::{Announced, DesiredEvent, EventType, events},
     merge::{merge, withdraw},
