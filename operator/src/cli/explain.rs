@@ -14,7 +14,7 @@ use crate::explain::{Entry, list, page};
 /// Says what a word in a status means, what it does to traffic and what to do about it.
 #[derive(Args, Debug)]
 pub(super) struct Explain {
-    /// A code such as WEIR0020, a reason such as WaitingForProxies, or a type of condition. Without one, all are listed.
+    /// A code such as WEIR0020, a reason such as Orphaned, or a type of condition. Without one, all are listed.
     #[arg(value_name = "CODE|REASON", conflicts_with = "markdown")]
     word: Option<String>,
     /// Print all of them as a page in Markdown.
@@ -40,7 +40,7 @@ impl Explain {
         let name = file.file_name().and_then(|name| name.to_str());
         let name = name.context("no name of a file").with_context(failed)?;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut batch = Batch::new(folder.unwrap_or(Path::new("."))).with_context(failed)?;
+        let mut batch = Batch::new(folder.unwrap_or_else(|| Path::new("."))).with_context(failed)?;
         batch.write(name, text.as_bytes(), 0o644).with_context(failed)?;
         batch.finish().with_context(failed)?;
         Ok(Outcome::Clean)

@@ -155,7 +155,7 @@ pub fn list() -> String {
         let meaning = entry.meaning();
         let first = meaning
             .split_once(". ")
-            .map_or(meaning.trim_end_matches('.'), |(first, _)| first);
+            .map_or_else(|| meaning.trim_end_matches('.'), |(first, _)| first);
         format!("{code:<8}  {severity:<9}  {:<24}  {first}\n", entry.name())
     };
     Entry::all().map(line).collect()
