@@ -5,5 +5,6 @@
 mod delivery;
 mod harness;
 mod install;
+mod readme;
 mod rolling;
 mod support;
