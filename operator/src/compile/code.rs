@@ -35,8 +35,11 @@ pub enum Standing {
     None,
 }
 
-/// Of what is refused.
-const REFUSED: &str = "What was accepted before keeps being served. Where nothing was, a route answers 503, references to the TraefikService are passed over and its siblings share its requests, and so it is with Services that name the ServersTransport.";
+/// Of what is refused, whatever it is.
+const REFUSED: &str = "What was accepted before keeps being served. Where nothing was, a route answers 503, and references to a TraefikService, or to Services with a ServersTransport, are passed over.";
+
+/// Of a TraefikService that is refused.
+const REFUSED_SERVICE: &str = "What was accepted before keeps being served. Where nothing was, references to it are passed over, and their siblings share its requests by their weights.";
 
 /// Of a reference that leads nowhere.
 const PASSED_OVER: &str = "The reference is passed over, and its siblings share its requests by their weights. Where nothing else is left, requests get 503 `no available server`. A mirror that is passed over gets no copies.";
@@ -104,15 +107,15 @@ catalogue! {
         "Write the plain name of the object. Traefik's providers (`name@provider`) do not exist here.",
     3 CycleDetected Error Accepted
         "The TraefikService reaches itself through its references."
-        REFUSED
+        REFUSED_SERVICE
         "Remove one of the references of the path that the message shows. Every member of the cycle has this finding, each with its own part of the path; mending one mends all.",
     4 NoServiceType Error Accepted
         "A TraefikService sets none of `weighted`, `mirroring`, `highestRandomWeight`, `failover`."
-        REFUSED
+        REFUSED_SERVICE
         "Set `weighted` or `mirroring`. A common cause is indentation: they belong directly below `spec`.",
     5 AmbiguousServiceType Error Accepted
         "A TraefikService sets several of `weighted`, `mirroring`, `highestRandomWeight`, `failover`."
-        REFUSED
+        REFUSED_SERVICE
         "Make a TraefikService of each, and let one refer to the other by name.",
     6 InvalidWeight Error Accepted
         "A weight is outside 0 to 2147483647."
@@ -120,7 +123,7 @@ catalogue! {
         "Weights are shares of their sum: write 1 and 9, or 10 and 90.",
     7 InvalidPercent Error Accepted
         "A mirror's percent is outside 0 to 100."
-        REFUSED
+        REFUSED_SERVICE
         "Write how many of 100 requests shall be copied.",
     8 InvalidDuration Error Accepted
         "A duration is neither a Go duration nor a number, or is outside its range."
@@ -149,10 +152,10 @@ catalogue! {
     14 InvalidRule Error Accepted
         "A match rule cannot be read."
         "The route keeps its last accepted form. Without one it is not served at all, and its requests may reach other routes or get 404."
-        "The message points at the place in the rule. Arguments stand in backquotes, and matchers have the names of Traefik v3: Host(`example.com`) && PathPrefix(`/foo`).",
+        "The message points at the place in the rule. Arguments stand in backquotes, and matchers have the names of Traefik v3: ``Host(`example.com`) && PathPrefix(`/foo`)``.",
     15 GraphTooLarge Error Accepted
         "A TraefikService has too many levels or too many nodes below it."
-        REFUSED
+        REFUSED_SERVICE
         "Split the service up, or raise the limits: `graph.maxDepth` and `graph.maxNodes` of the chart, `--max-depth` and `--max-nodes` of the operator.",
     16 UnsupportedFeature Error Accepted
         "Something that decides about security or routing is asked for, and weir does not have it."

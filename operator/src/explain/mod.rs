@@ -136,9 +136,15 @@ impl fmt::Display for Entry {
             Self::Condition(_) | Self::Reason(_) => writeln!(f, "{}", self.name())?,
         }
         writeln!(f, "  = shown as: {}", self.shown())?;
-        writeln!(f, "  = meaning: {}", self.meaning())?;
-        writeln!(f, "  = effect: {}", self.effect())?;
-        writeln!(f, "  = help: {}", self.remedy())
+        for (what, text) in [
+            ("meaning", self.meaning()),
+            ("effect", self.effect()),
+            ("help", self.remedy()),
+        ] {
+            // Markdown's way to quote what has backquotes itself
+            writeln!(f, "  = {what}: {}", text.replace("``", ""))?;
+        }
+        Ok(())
     }
 }
 

@@ -124,11 +124,11 @@ reasons! {
     NoProxies
         "No proxy is ready. It is published; the message names those that start."
         "Nothing is served by this release."
-        "`kubectl get pods -l app.kubernetes.io/component=proxy` and `kubectl describe pod` say why they are not ready. A release has its own proxies: those of another name or namespace do not count.",
+        "`kubectl get pods -l app.kubernetes.io/component=proxy` and `kubectl describe pod` in the release's namespace say why they are not ready. A release has its own proxies: those of another name or namespace do not count.",
     WaitingForProxies
         "Some proxies that are ready do not run it yet. It is published; the message names them, with what is wrong where something is."
         "Those that are named serve what they loaded before; all others serve it."
-        "Usually, wait a second. An admin port that cannot be reached: a NetworkPolicy between the operator and port 9000 of the proxies. A pod that cannot be changed: the Role or the admission policy of the chart is missing, and the node looks by itself every minute or so. Otherwise `kubectl describe pod` shows events about its volumes.",
+        "Usually, wait a second. An admin port that cannot be reached: a NetworkPolicy between the operator and port 9000 of the proxies. A pod that cannot be changed: the operator's Role is not the chart's, or an admission webhook or policy refuses it; the node then looks by itself every minute or so. Otherwise `kubectl describe pod` shows events about its volumes.",
 }
 
 #[cfg(test)]
