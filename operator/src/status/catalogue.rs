@@ -1,8 +1,6 @@
 //! The catalogue of conditions: their types, and why `Programmed` does not hold. Why the others do not hold is in the
 //! catalogue of findings.
 
-use super::condition::{ACCEPTED, PARTIALLY_INVALID, PROGRAMMED, READY, RESOLVED_REFS};
-
 /// A type of condition. Further types are those of findings that turn none of these false; see
 /// [`Code`](crate::compile::finding::Code).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,40 +15,43 @@ pub struct ConditionType {
     pub remedy: &'static str,
 }
 
-impl ConditionType {
-    /// All of them, in the order in which objects show them.
-    pub const ALL: &[Self] = &[
-        Self {
-            name: ACCEPTED,
-            meaning: "Whether what is written is valid. The message lists everything that is not, each with its field, what it does to traffic and a remedy; the reason is that of the finding with the lowest code.",
-            effect: "While it is `False`, what was accepted before keeps being served. What never was accepted is not served.",
-            remedy: "Correct the fields that the message names.",
-        },
-        Self {
-            name: RESOLVED_REFS,
-            meaning: "Whether all references lead somewhere: to Services and their ports, TraefikServices, ServersTransports, Secrets and entry points. The message and the reason are made as those of `Accepted`.",
-            effect: "While it is `False`, the references that lead nowhere are passed over, and everything else is served as written.",
-            remedy: "Create what is missing or correct the reference; nothing has to be restarted.",
-        },
-        Self {
-            name: PROGRAMMED,
-            meaning: "Whether every ready proxy serves what is written. Once it is `True` it stays so until what the object compiles to changes, however proxies come and go. ServersTransports have none: they are served as part of the Services that name them.",
-            effect: "While it is `True`, proxies serve it as written. While it is `False`, some proxies, or all of them, serve an earlier form or nothing; the reason says which.",
-            remedy: "Wait for it after an edit: `kubectl wait --for=condition=Programmed`. Where it stays `False`, the reason says what to do.",
-        },
-        Self {
-            name: READY,
-            meaning: "The summary: `True` while the three above are. Otherwise it has the reason and the message of the first of them that is not. Whether endpoints are healthy plays no part.",
-            effect: "While it is `True`, it works as written.",
-            remedy: "Look up the reason: `weir-operator explain REASON`.",
-        },
-        Self {
-            name: PARTIALLY_INVALID,
-            meaning: "Only on IngressRoutes, and only while it is `True`: some routes are served, others not as they are written. The message says what became of each of these; the reason is that of the first finding that refuses one.",
-            effect: "Each route stands for itself: the good ones are served as written, a bad one keeps its last accepted form or answers 503.",
-            remedy: "Correct the routes that the message names.",
-        },
-    ];
+macro_rules! conditions {
+    ($($constant:ident $name:literal $meaning:literal $effect:literal $remedy:literal),* $(,)?) => {
+        $(#[doc = $meaning] pub const $constant: &str = $name;)*
+
+        impl ConditionType {
+            /// All of them, in the order in which objects show them.
+            pub const ALL: &[Self] = &[$(Self {
+                name: $name,
+                meaning: $meaning,
+                effect: $effect,
+                remedy: $remedy,
+            },)*];
+        }
+    };
+}
+
+conditions! {
+    ACCEPTED "Accepted"
+        "Whether what is written is valid. The message lists everything that is not, each with its field, what it does to traffic and a remedy; the reason is that of the finding with the lowest code."
+        "While it is `False`, what was accepted before keeps being served. What never was accepted is not served."
+        "Correct the fields that the message names.",
+    RESOLVED_REFS "ResolvedRefs"
+        "Whether all references lead somewhere: to Services and their ports, TraefikServices, ServersTransports, Secrets and entry points. The message and the reason are made as those of `Accepted`."
+        "While it is `False`, the references that lead nowhere are passed over, and everything else is served as written."
+        "Create what is missing or correct the reference; nothing has to be restarted.",
+    PROGRAMMED "Programmed"
+        "Whether every ready proxy serves what is written. Once it is `True` it stays so until what the object compiles to changes, however proxies come and go. ServersTransports have none: they are served as part of the Services that name them."
+        "While it is `True`, proxies serve it as written. While it is `False`, some proxies, or all of them, serve an earlier form or nothing; the reason says which."
+        "Wait for it after an edit: `kubectl wait --for=condition=Programmed`. Where it stays `False`, the reason says what to do.",
+    READY "Ready"
+        "The summary: `True` while the three above are. Otherwise it has the reason and the message of the first of them that is not. Whether endpoints are healthy plays no part."
+        "While it is `True`, it works as written."
+        "Look up the reason: `weir-operator explain REASON`.",
+    PARTIALLY_INVALID "PartiallyInvalid"
+        "Only on IngressRoutes, and only while it is `True`: some routes are served, others not as they are written. The message says what became of each of these; the reason is that of the first finding that refuses one."
+        "Each route stands for itself: the good ones are served as written, a bad one keeps its last accepted form or answers 503."
+        "Correct the routes that the message names.",
 }
 
 macro_rules! reasons {

@@ -3,21 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    catalogue::ConditionType,
+    catalogue::{ACCEPTED, ConditionType, READY, RESOLVED_REFS},
     text::{Limits, list},
 };
 use crate::compile::finding::{Code, Finding, Severity, Standing};
-
-/// What is written is valid.
-pub const ACCEPTED: &str = "Accepted";
-/// All references lead somewhere.
-pub const RESOLVED_REFS: &str = "ResolvedRefs";
-/// Every ready proxy has loaded it.
-pub const PROGRAMMED: &str = "Programmed";
-/// All of the above.
-pub const READY: &str = "Ready";
-/// Only while true: some routes are not served as written.
-pub const PARTIALLY_INVALID: &str = "PartiallyInvalid";
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,8 +29,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::{
-    catalogue::{ConditionType, NotProgrammed},
-    condition::{ACCEPTED, Condition, PARTIALLY_INVALID, PROGRAMMED, READY, RESOLVED_REFS},
+    catalogue::{
+        ACCEPTED, ConditionType, NotProgrammed, PARTIALLY_INVALID, PROGRAMMED, READY, RESOLVED_REFS,
+    },
+    condition::Condition,
     event::{Announced, DesiredEvent, EventType, events},
     merge::{merge, withdraw},
     progress::{Progress, Proxy, Published},

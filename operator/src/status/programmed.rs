@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{
     View,
-    catalogue::NotProgrammed,
-    condition::{Condition, PROGRAMMED},
+    catalogue::{NotProgrammed, PROGRAMMED},
+    condition::Condition,
     merge::stored_condition,
     progress::{Progress, Proxy},
     text::{cut, names},
