@@ -263,8 +263,6 @@ impl ControlPlane {
             option("audit-policy-file", self.audit_policy()),
             option("audit-log-path", self.audit_log()),
             "--authorization-mode=Node,RBAC".to_owned(),
-            // nobody resolves a node's name
-            "--kubelet-preferred-address-types=InternalIP".to_owned(),
             format!("--service-cluster-ip-range={}", self.site.services),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             // it makes this key for its certificate before it reads it for these
