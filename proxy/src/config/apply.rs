@@ -5,11 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use weir_model::entry_point::EntryPoint;
+use weir_model::{document::Endpoints, entry_point::EntryPoint};
 
 use super::{
     Reason,
     documents::{Documents, Store},
+    file_name::Kind,
     source::{Generation, Source},
 };
 use crate::state::{Current, Registry, Routing, Snapshot};
@@ -37,6 +38,8 @@ struct Serving {
     absent: BTreeSet<String>,
     digests: Digests,
     documents: Documents,
+    /// The digests of later endpoints that are served with the config of before.
+    followed: Option<Digests>,
     routing: Arc<Routing>,
 }
 
@@ -80,6 +83,9 @@ impl Applier {
     /// unless the one that is served went without the same already.
     pub(super) fn look(&mut self, patient: bool) -> Outcome {
         let outcome = self.read_and_serve(patient);
+        if let Outcome::Rejected { digests, .. } = &outcome {
+            self.follow_endpoints(digests);
+        }
         // here, as taking a large snapshot apart takes time that no worker and no timer has
         self.current.sweep();
         outcome
@@ -87,20 +93,20 @@ impl Applier {
 
     /// Builds anew what is served, as the health of endpoints has changed.
     pub(super) fn rebuild(&mut self) {
-        if let Some(Serving {
-            documents, routing, ..
-        }) = &self.serving
-        {
-            let (documents, routing) = (documents.clone(), Arc::clone(routing));
-            self.publish(&documents, routing);
-            self.current.sweep();
-        }
+        self.publish();
+        self.current.sweep();
     }
 
-    fn publish(&mut self, documents: &Documents, routing: Arc<Routing>) {
+    fn publish(&mut self) {
+        let Some(Serving {
+            documents, routing, ..
+        }) = &self.serving
+        else {
+            return;
+        };
         self.current.publish(Snapshot::build(
             &documents.config,
-            routing,
+            Arc::clone(routing),
             &documents.endpoints,
             &documents.secrets,
             &mut self.registry,
@@ -125,7 +131,7 @@ impl Applier {
         if self
             .serving
             .as_ref()
-            .is_some_and(|serving| serving.digests == digests)
+            .is_some_and(|serving| serving.digests == digests && serving.followed.is_none())
         {
             return Outcome::Unchanged;
         }
@@ -156,7 +162,6 @@ impl Applier {
                 Arc::new(Routing::build(config, &self.entry_points).map_err(|error| Reason::routing(&error))?)
             }
         };
-        self.publish(documents, Arc::clone(&routing));
         let outcome = Outcome::Loaded {
             absent: absent.iter().cloned().collect(),
             digests: digests.clone(),
@@ -172,10 +177,44 @@ impl Applier {
             absent,
             digests,
             documents: documents.clone(),
+            followed: None,
             routing,
         });
+        self.publish();
         Ok(outcome)
     }
+
+    /// What is served while something else is refused goes on with the endpoints of now: pods come and go, whoever
+    /// wrote the config. Sets that are not among them stay, since a config that is not served may do without them.
+    fn follow_endpoints(&mut self, found: &Digests) {
+        let Some(serving) = &mut self.serving else {
+            return;
+        };
+        let found = of_endpoints(found);
+        let known = serving
+            .followed
+            .clone()
+            .unwrap_or_else(|| of_endpoints(&serving.digests));
+        if found.is_empty() || found == known {
+            return;
+        }
+        let Some(newer) = self.store.endpoints() else {
+            return;
+        };
+        let mut endpoints = Endpoints::clone(&serving.documents.endpoints);
+        endpoints.sets.extend(newer.sets.clone());
+        serving.documents.endpoints = Arc::new(endpoints);
+        serving.followed = Some(found);
+        tracing::info!("what is served goes on with new endpoints");
+        self.publish();
+    }
+}
+
+fn of_endpoints(digests: &Digests) -> Digests {
+    let its = digests
+        .iter()
+        .filter(|(file, _)| file.starts_with(Kind::Endpoints.stem()));
+    its.map(|(file, digest)| (file.clone(), digest.clone())).collect()
 }
 
 fn said_digests(generation: &Generation) -> Digests {
