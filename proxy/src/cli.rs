@@ -23,7 +23,7 @@ pub struct Cli {
     /// Where clients come in: NAME=ADDRESS:PORT[,public=PORT][,default]; may be given several times.
     #[arg(long = "entrypoint", value_name = "NAME=ADDRESS", required = true)]
     entry_points: Vec<EntryPoint>,
-    /// Where /livez, /readyz, /metrics and /config are answered.
+    /// Where /livez, /readyz, /metrics, /config and /health are answered.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     admin: SocketAddr,
     #[arg(long, value_name = "N", help = threads_help())]

@@ -13,6 +13,8 @@
 
 mod check;
 mod fault;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod pace;
 mod probe;
 mod prober;

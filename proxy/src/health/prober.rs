@@ -24,6 +24,9 @@ use crate::{
     state::{Checked, Current},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// What the prober counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {

@@ -152,3 +152,110 @@ fn jittered(interval: Duration, random: &mut u64) -> Duration {
     let fraction = ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
     interval.mul_f64(0.9 + 0.2 * fraction)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::fixture::{failed, health, passed};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn wanted(all: &[&Arc<Health>]) -> Vec<(Arc<Health>, Arc<str>)> {
+        all.iter()
+            .map(|health| (Arc::clone(health), "service".into()))
+            .collect()
+    }
+
+    fn taken(schedule: &mut Schedule, now: Instant) -> Vec<u64> {
+        std::iter::from_fn(|| Some(schedule.take(now)?.health.id)).collect()
+    }
+
+    #[test]
+    fn new_ones_are_probed_at_once_and_again_after_their_interval() {
+        let (a, b) = (health(1, 10 * SECOND, SECOND), health(2, 100 * SECOND, SECOND));
+        let mut schedule = Schedule::new(7);
+        let start = Instant::now();
+        schedule.set(wanted(&[&a]), start);
+        assert_eq!(taken(&mut schedule, start), [1]);
+        // one at a time
+        assert_eq!(schedule.next(), None);
+        assert!(taken(&mut schedule, start + 50 * SECOND).is_empty());
+        passed(&a);
+        assert!(schedule.ended(1, start + SECOND).is_some());
+        // from the start of the one before, up to a tenth more or less
+        let next = schedule.next().unwrap() - start;
+        assert!(next >= 9 * SECOND && next <= 11 * SECOND, "{next:?}");
+        schedule.set(wanted(&[&a, &b, &b]), start + SECOND);
+        assert_eq!(taken(&mut schedule, start + 2 * SECOND), [2]);
+        assert_eq!(taken(&mut schedule, start + 11 * SECOND), [1]);
+    }
+
+    #[test]
+    fn unhealthy_ones_have_their_own_interval() {
+        let a = health(1, 100 * SECOND, SECOND);
+        let mut schedule = Schedule::new(7);
+        let mut now = Instant::now();
+        schedule.set(wanted(&[&a]), now);
+        for (up, at_least, at_most) in [(false, 0.9, 1.1), (true, 90.0, 110.0), (false, 0.9, 1.1)] {
+            let start = now;
+            assert_eq!(taken(&mut schedule, now), [1]);
+            if up {
+                passed(&a)
+            } else {
+                failed(&a)
+            };
+            schedule.ended(1, now);
+            now = schedule.next().unwrap();
+            let after = (now - start).as_secs_f64();
+            assert!((at_least..=at_most).contains(&after), "{up} {after}");
+        }
+    }
+
+    #[test]
+    fn what_takes_longer_than_its_interval_is_next_when_it_ends() {
+        let a = health(1, SECOND, SECOND);
+        let mut schedule = Schedule::new(7);
+        let start = Instant::now();
+        schedule.set(wanted(&[&a]), start);
+        assert_eq!(taken(&mut schedule, start), [1]);
+        schedule.ended(1, start + 5 * SECOND);
+        assert_eq!(schedule.next(), Some(start + 5 * SECOND));
+    }
+
+    #[test]
+    fn those_that_wait_for_longest_come_first_and_say_how_long() {
+        let all: Vec<_> = (1..=3).map(|id| health(id, SECOND, SECOND)).collect();
+        let mut schedule = Schedule::new(7);
+        let start = Instant::now();
+        schedule.set(wanted(&[&all[2]]), start);
+        schedule.set(wanted(&[&all[0], &all[2]]), start + SECOND);
+        schedule.set(wanted(&[&all[0], &all[1], &all[2]]), start + 2 * SECOND);
+        let late: Vec<_> = std::iter::from_fn(|| schedule.take(start + 3 * SECOND))
+            .map(|due| (due.health.id, due.late))
+            .collect();
+        assert_eq!(late, [(3, 3 * SECOND), (1, 2 * SECOND), (2, SECOND)]);
+    }
+
+    #[test]
+    fn those_that_nobody_wants_any_more_are_forgotten() {
+        let (a, b) = (health(1, SECOND, SECOND), health(2, SECOND, SECOND));
+        let mut schedule = Schedule::new(7);
+        let start = Instant::now();
+        schedule.set(wanted(&[&a, &b]), start);
+        assert_eq!(schedule.take(start).unwrap().health.id, 1);
+        schedule.set(wanted(&[]), start);
+        assert_eq!((schedule.next(), schedule.ended(1, start)), (None, None));
+        // wanted again before the old probe has said so
+        schedule.set(wanted(&[&a]), start);
+        assert_eq!(taken(&mut schedule, start), [1]);
+    }
+
+    #[test]
+    fn what_starts_together_does_not_stay_together() {
+        let mut random = 1;
+        let intervals: BTreeSet<_> = (0..1_000)
+            .map(|_| jittered(SECOND, &mut random).as_millis() / 10)
+            .collect();
+        assert_eq!(intervals, (90..110).collect());
+    }
+}

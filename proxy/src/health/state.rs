@@ -92,3 +92,25 @@ impl Health {
         changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::health::fixture::{failed, health, passed};
+
+    #[test]
+    fn one_failure_is_down_and_one_success_is_up() {
+        let second = Duration::from_secs(1);
+        let health = health(1, second, second);
+        assert!(health.is_up() && health.report().last.is_none());
+        assert!(!passed(&health) && health.is_up());
+        assert!(failed(&health) && !health.is_up());
+        let since = health.report().since;
+        assert!(!failed(&health) && !health.is_up());
+        assert_eq!(health.report().since, since);
+        assert!(passed(&health) && health.is_up());
+        assert_eq!(health.report().last.unwrap().1, Ok(Passed::Status(200)));
+    }
+}

@@ -10,6 +10,7 @@ mod errors;
 mod forward;
 mod headers;
 mod health;
+mod health_options;
 mod keepalive;
 mod limits;
 mod mirror;
