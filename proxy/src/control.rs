@@ -71,6 +71,9 @@ impl Control {
     }
 }
 
+/// Names that are looked up at a time for probes: each takes a thread, and for long when nobody answers.
+const LOOKUPS: usize = 32;
+
 /// The thread that probes endpoints. Its own, as many TLS handshakes at a time would hold up who asks whether the proxy lives.
 pub(crate) struct Probing {
     pub(crate) drain: Drain,
@@ -81,7 +84,10 @@ impl Probing {
     /// Runs until the proxy is over.
     pub(crate) fn run(self) -> io::Result<()> {
         let Self { mut drain, prober } = self;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(LOOKUPS)
+            .build()?;
         runtime.block_on(async {
             tokio::select! {
                 never = prober.run(health::probe) => match never {},

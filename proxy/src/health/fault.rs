@@ -16,6 +16,9 @@ pub enum Fault {
     /// gRPC's health service does not say that it serves.
     #[error("gRPC: {0}")]
     Grpc(String),
+    /// We cannot ask: this says nothing about the endpoint.
+    #[error("the proxy cannot ask: {0}")]
+    Local(String),
     /// A redirect that leads nowhere, or too many of them.
     #[error("redirect: {0}")]
     Redirect(String),
@@ -56,6 +59,7 @@ outcomes! {
     Broken = "broken",
     Connect = "connect",
     Grpc = "grpc",
+    Local = "local",
     Redirect = "redirect",
     Resolve = "resolve",
     Settings = "settings",
@@ -75,6 +79,7 @@ impl From<&Fault> for Outcome {
             Fault::Broken(_) => Self::Broken,
             Fault::Connect(_) => Self::Connect,
             Fault::Grpc(_) => Self::Grpc,
+            Fault::Local(_) => Self::Local,
             Fault::Redirect(_) => Self::Redirect,
             Fault::Resolve(_) => Self::Resolve,
             Fault::Settings(_) => Self::Settings,

@@ -80,9 +80,13 @@ impl Health {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Remembers what came of a probe. Whether that changes anything.
+    /// Remembers what came of a probe. Whether that changes anything: who cannot even ask does not know better than before.
     pub(super) fn record(&self, verdict: Verdict, at: SystemTime) -> bool {
-        let up = verdict.is_ok();
+        let up = match verdict {
+            Ok(_) => true,
+            Err(Fault::Local(_)) => self.is_up(),
+            Err(_) => false,
+        };
         let changed = self.up.swap(up, Ordering::Relaxed) != up;
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report.last = Some((at, verdict));
@@ -112,5 +116,16 @@ mod tests {
         assert_eq!(health.report().since, since);
         assert!(passed(&health) && health.is_up());
         assert_eq!(health.report().last.unwrap().1, Ok(Passed::Status(200)));
+    }
+
+    #[test]
+    fn what_we_cannot_ask_stays_as_it_is() {
+        let second = Duration::from_secs(1);
+        let health = health(1, second, second);
+        let unable = || health.record(Err(Fault::Local("no room".to_owned())), SystemTime::now());
+        assert!(!unable() && health.is_up());
+        failed(&health);
+        assert!(!unable() && !health.is_up());
+        assert!(health.report().last.unwrap().1.is_err());
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use weir_model::duration::GoDuration;
 
 use crate::health_options::check;
-use crate::support::{Backend, Documents, Fixture, Received, answer, get, sticky_cookie, until};
+use crate::support::{Backend, Client, Documents, Fixture, Received, answer, get, sticky_cookie, until};
 
 /// A server whose probes are answered with a status that may change; to others it says its name.
 struct Checked {
@@ -371,4 +371,38 @@ async fn a_terminating_endpoint_is_the_last_resort_while_it_is_healthy() {
     until("nobody to be left", async || fixture.get("/").await.status == 503).await;
     a.answers(200);
     shared(&fixture, [("a", 4)]).await;
+}
+
+#[tokio::test]
+async fn endpoints_that_come_and_go_cost_no_request() {
+    let (a, b) = (Checked::named("a").await, Checked::named("b").await);
+    let documents = checked(Documents::default(), "main", &[a.address(), b.address()]).route("/", "main");
+    let fixture = Fixture::start(&documents).await;
+    let web = fixture.web;
+    let done = Arc::new(AtomicU16::new(0));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let done = done.clone();
+            tokio::spawn(async move {
+                let mut client = Client::connect(web).await;
+                let mut requests = 0;
+                while done.load(Ordering::Relaxed) == 0 {
+                    assert_eq!(client.get("/").await.status, 200);
+                    requests += 1;
+                }
+                requests
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        b.answers(500);
+        becomes(&fixture, b.address(), "down").await;
+        b.answers(200);
+        becomes(&fixture, b.address(), "up").await;
+    }
+    done.store(1, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 50);
+    }
+    fixture.metric_becomes("weir_health_changes_total", 20.0).await;
 }

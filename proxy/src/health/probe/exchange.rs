@@ -4,6 +4,7 @@ use std::{
     error::Error as _,
     fmt::Write as _,
     future::Future,
+    io,
     net::SocketAddr,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
@@ -107,10 +108,25 @@ async fn dial(to: &Address) -> Result<TcpStream, Fault> {
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Err(error) => last = Fault::Connect(error.to_string()),
+            Err(error) => last = not_connected(&error),
         }
     }
     Err(last)
+}
+
+/// Linux's `ENFILE`, `EMFILE` and `ENOBUFS`: no descriptors, or no memory for one more connection.
+const NO_ROOM: [i32; 3] = [23, 24, 105];
+
+fn not_connected(error: &io::Error) -> Fault {
+    let ours = matches!(
+        error.kind(),
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory
+    ) || error.raw_os_error().is_some_and(|code| NO_ROOM.contains(&code));
+    if ours {
+        Fault::Local(error.to_string())
+    } else {
+        Fault::Connect(error.to_string())
+    }
 }
 
 async fn secure(
@@ -258,5 +274,27 @@ where
         tasks.spawn(async move {
             let _ = future.await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_our_own_is_not_the_endpoints_fault() {
+        for (code, ours) in [
+            (24, true),
+            (23, true),
+            (12, true),
+            (99, true),
+            (105, true),
+            (111, false),
+            (110, false),
+            (113, false),
+        ] {
+            let fault = not_connected(&io::Error::from_raw_os_error(code));
+            assert_eq!(matches!(fault, Fault::Local(_)), ours, "{fault}");
+        }
     }
 }
