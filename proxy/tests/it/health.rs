@@ -9,14 +9,14 @@ use std::{
     },
 };
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
-use http_body_util::Full;
 use serde_json::Value;
 use weir_model::duration::GoDuration;
 
-use crate::health_options::check;
-use crate::support::{Backend, Client, Documents, Fixture, Received, answer, get, sticky_cookie, until};
+use crate::support::{
+    Backend, Client, Documents, Fixture, Received, answer, get,
+    probes::{self, check},
+    sticky_cookie, until,
+};
 
 /// A server whose probes are answered with a status that may change; to others it says its name.
 struct Checked {
@@ -30,7 +30,7 @@ impl Checked {
         let answers = status.clone();
         let respond = move |request: &Received| {
             if request.target == "/health" {
-                with_status(answers.load(Ordering::Relaxed))
+                probes::status(answers.load(Ordering::Relaxed))
             } else {
                 answer(name)
             }
@@ -57,12 +57,6 @@ impl Checked {
             .filter(|request| request.target == "/health")
             .count()
     }
-}
-
-fn with_status(status: u16) -> Response<Full<Bytes>> {
-    let mut response = answer("");
-    *response.status_mut() = StatusCode::from_u16(status).unwrap();
-    response
 }
 
 fn checked(documents: Documents, name: &str, addresses: &[SocketAddr]) -> Documents {

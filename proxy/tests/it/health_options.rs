@@ -1,9 +1,6 @@
 //! What a health check asks, and what it makes of the answer.
 
 use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -12,97 +9,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::Value;
+use http::{Response, Version};
+use http_body_util::Full;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    time::Instant,
 };
-use weir_model::{
-    document::{HealthCheck, HealthMode, Scheme},
-    duration::GoDuration,
-};
+use weir_model::duration::GoDuration;
 
 use crate::support::{
-    Authority, Backend, Documents, Fixture, RawBackend, Received, Speaks, answer, get, secret_id, until,
+    Backend, Fixture, RawBackend, Received,
+    probes::{assert_down, down, of, redirect, service, status, up, verdict},
+    until,
 };
-
-/// What the operator makes of an empty one, but faster.
-pub fn check() -> HealthCheck {
-    HealthCheck {
-        follow_redirects: true,
-        headers: BTreeMap::new(),
-        hostname: None,
-        interval: GoDuration::from_millis(20),
-        method: "GET".to_owned(),
-        mode: HealthMode::Http,
-        path: "/health".to_owned(),
-        port: None,
-        scheme: None,
-        status: None,
-        timeout: GoDuration::from_secs(5),
-        unhealthy_interval: GoDuration::from_millis(20),
-    }
-}
-
-/// A service with a check.
-fn service(address: SocketAddr, change: impl FnOnce(&mut HealthCheck)) -> Documents {
-    Documents::default()
-        .service_with("main", &[address], |leaf| {
-            let mut check = check();
-            change(&mut check);
-            leaf.health_check = Some(check);
-        })
-        .route("/", "main")
-}
-
-/// The state of the only endpoint and what its last probe said, once there was one.
-async fn verdict(fixture: &Fixture) -> (String, String) {
-    let endpoint = async || -> Value {
-        let page: Value = serde_json::from_slice(&get(fixture.admin, "/health").await.body).unwrap();
-        page["endpoints"][0].clone()
-    };
-    until("a probe", async || !endpoint().await["lastProbe"].is_null()).await;
-    let endpoint = endpoint().await;
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    (text(&endpoint["state"]), text(&endpoint["lastProbe"]["result"]))
-}
-
-/// The same, of documents.
-async fn of(documents: &Documents) -> (String, String) {
-    verdict(&Fixture::start(documents).await).await
-}
-
-fn up(result: &str) -> (String, String) {
-    ("up".to_owned(), result.to_owned())
-}
-
-fn down(result: &str) -> (String, String) {
-    ("down".to_owned(), result.to_owned())
-}
-
-/// A probe that was down for a reason that begins so.
-#[track_caller]
-fn assert_down(verdict: &(String, String), start: &str) {
-    assert!(verdict.0 == "down" && verdict.1.starts_with(start), "{verdict:?}");
-}
-
-fn status(status: u16) -> Response<Full<Bytes>> {
-    let mut response = answer("body");
-    *response.status_mut() = StatusCode::from_u16(status).unwrap();
-    response
-}
-
-fn redirect(status: u16, location: &str) -> Response<Full<Bytes>> {
-    let mut response = self::status(status);
-    response
-        .headers_mut()
-        .insert("location", location.parse().unwrap());
-    response
-}
 
 #[tokio::test]
 async fn all_that_may_be_asked_is_asked() {
@@ -350,166 +270,6 @@ async fn a_body_without_end_is_not_read() {
 }
 
 #[tokio::test]
-async fn h2c_endpoints_are_probed_over_http2() {
-    let backend = Backend::speaking(Speaks::H2c, |_| status(204)).await;
-    let documents = service(backend.address, |check| {
-        check.scheme = Some(Scheme::H2c);
-        check.hostname = Some("health.example".to_owned());
-    });
-    assert_eq!(of(&documents).await, up("status 204"));
-    let received = &backend.received()[0];
-    assert_eq!(
-        (received.version, received.target.as_str()),
-        (Version::HTTP_2, "http://health.example/health")
-    );
-}
-
-#[tokio::test]
-async fn over_https_the_transports_tls_is_spoken() {
-    let (authority, other) = (Authority::new(), Authority::new());
-    let certified = authority.sign(&["127.0.0.1"]);
-    for (protocols, version) in [
-        (&["h2", "http/1.1"][..], Version::HTTP_2),
-        (&[], Version::HTTP_11),
-    ] {
-        let speaks = Speaks::Tls(certified.server(protocols, None));
-        let backend = Backend::speaking(speaks, |_| answer("ok")).await;
-        // the check's scheme alone
-        let documents = |root: &Authority| {
-            service(backend.address, |check| check.scheme = Some(Scheme::Https))
-                .secret("ca", root.root())
-                .transport("main", |transport| transport.root_cas = vec![secret_id("ca")])
-        };
-        assert_eq!(of(&documents(&authority)).await, up("status 200"));
-        assert_eq!(backend.received()[0].version, version);
-        assert_down(&of(&documents(&other)).await, "TLS: ");
-        let mut garbage = authority.root();
-        garbage.ca = Some("garbage".to_owned());
-        let documents = documents(&authority).secret("ca", garbage);
-        assert_down(&of(&documents).await, "the check cannot be done: ");
-    }
-    let plain = Backend::named("plain").await;
-    let documents = service(plain.address, |check| check.scheme = Some(Scheme::Https));
-    assert_down(&of(&documents).await, "TLS: ");
-}
-
-#[tokio::test]
-async fn a_redirect_may_lead_to_https() {
-    let authority = Authority::new();
-    let speaks = Speaks::Tls(authority.sign(&["127.0.0.1"]).server(&[], None));
-    let secure = Backend::speaking(speaks, |_| status(201)).await;
-    let url = format!("https://{}/secure", secure.address);
-    let backend = Backend::start(move |_| redirect(301, &url)).await;
-    let documents = service(backend.address, |_| {})
-        .secret("ca", authority.root())
-        .transport("main", |transport| transport.root_cas = vec![secret_id("ca")]);
-    assert_eq!(of(&documents).await, up("status 201"));
-    assert_eq!(secure.received()[0].target, "/secure");
-}
-
-/// A server that knows gRPC's health service, as far as a function says: a state, or the status of an error.
-async fn grpc(respond: fn() -> Result<u8, u8>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let service = service_fn(move |request: Request<Incoming>| async move {
-        assert_eq!(request.uri().path(), "/grpc.health.v1.Health/Check");
-        let header = |name: &str| {
-            request
-                .headers()
-                .get(name)
-                .map(|value| value.to_str().unwrap().to_owned())
-        };
-        assert_eq!(header("content-type").as_deref(), Some("application/grpc"));
-        assert_eq!(header("te").as_deref(), Some("trailers"));
-        assert_eq!(
-            request.into_body().collect().await.unwrap().to_bytes(),
-            [0_u8; 5].as_slice()
-        );
-        let mut trailers = HeaderMap::new();
-        let mut response: Response<Full<Bytes>> = match respond() {
-            Ok(state) => {
-                trailers.insert("grpc-status", 0.into());
-                Response::new(Full::from(vec![0, 0, 0, 0, 2, 8, state]))
-            }
-            Err(status) => {
-                let mut response = Response::new(Full::default());
-                response
-                    .headers_mut()
-                    .insert("grpc-status", u16::from(status).into());
-                response
-                    .headers_mut()
-                    .insert("grpc-message", "unknown service".parse().unwrap());
-                response
-            }
-        };
-        response
-            .headers_mut()
-            .insert("content-type", "application/grpc".parse().unwrap());
-        let trailers = async move { (!trailers.is_empty()).then_some(Ok(trailers)) };
-        Ok::<_, Infallible>(response.map(|body: Full<Bytes>| body.with_trailers(trailers)))
-    });
-    // ends with the test's runtime
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(
-                http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service),
-            );
-        }
-    });
-    address
-}
-
-#[tokio::test]
-async fn grpc_servers_are_asked_whether_they_serve() {
-    let asked = async |address| of(&service(address, |check| check.mode = HealthMode::Grpc)).await;
-    assert_eq!(asked(grpc(|| Ok(1)).await).await, up("serving"));
-    assert_eq!(asked(grpc(|| Ok(2)).await).await, down("gRPC: it does not serve"));
-    assert_eq!(
-        asked(grpc(|| Err(12)).await).await,
-        down("gRPC: status 12 unknown service")
-    );
-    let http1 = Backend::named("no gRPC").await;
-    assert_down(&asked(http1.address).await, "no answer: ");
-    let h2c = Backend::speaking(Speaks::H2c, |_| status(404)).await;
-    assert_eq!(asked(h2c.address).await, down("status 404"));
-    let html = Backend::speaking(Speaks::H2c, |_| answer("hello")).await;
-    assert_eq!(asked(html.address).await, down("gRPC: it says no status"));
-}
-
-#[tokio::test]
-async fn grpc_servers_are_asked_over_tls_as_well() {
-    let authority = Authority::new();
-    let certified = authority.sign(&["127.0.0.1"]);
-    let serving = |_: &Received| {
-        let mut response = answer(vec![0, 0, 0, 0, 2, 8, 1]);
-        response.headers_mut().insert("grpc-status", 0.into());
-        response
-    };
-    for (protocols, verdict) in [
-        (&["h2"][..], up("serving")),
-        (
-            &["http/1.1"],
-            down("TLS: received fatal alert: NoApplicationProtocol"),
-        ),
-        (&[], down("TLS: it does not speak HTTP/2")),
-    ] {
-        let backend = Backend::speaking(Speaks::Tls(certified.server(protocols, None)), serving).await;
-        let documents = service(backend.address, |check| {
-            check.mode = HealthMode::Grpc;
-            check.scheme = Some(Scheme::Https);
-        })
-        .secret("ca", authority.root())
-        .transport("main", |transport| {
-            transport.root_cas = vec![secret_id("ca")];
-            // for requests; gRPC does without nothing else
-            transport.disable_http2 = true;
-        });
-        assert_eq!(of(&documents).await, verdict);
-    }
-}
-
-#[tokio::test]
 async fn more_probes_than_may_be_stretch_their_intervals_and_that_is_seen() {
     let backend = Backend::named("ok").await;
     let fixture = Fixture::with(
@@ -521,7 +281,7 @@ async fn more_probes_than_may_be_stretch_their_intervals_and_that_is_seen() {
         },
     )
     .await;
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     until("some probes", async || backend.count() >= 10).await;
     assert!(
         start.elapsed() >= Duration::from_millis(300),

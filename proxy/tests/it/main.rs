@@ -11,6 +11,7 @@ mod forward;
 mod headers;
 mod health;
 mod health_options;
+mod health_protocols;
 mod keepalive;
 mod limits;
 mod mirror;
