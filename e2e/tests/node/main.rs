@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod delivery;
-mod harness;
+mod faults;
 mod install;
+mod own;
+mod rights;
 mod rolling;
 mod support;

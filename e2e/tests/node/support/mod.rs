@@ -2,5 +2,6 @@
 
 mod app;
 mod scene;
+mod told;
 
-pub(crate) use self::{app::App, scene::Scene};
+pub(crate) use self::{app::App, scene::Scene, told::await_page};

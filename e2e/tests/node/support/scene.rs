@@ -132,9 +132,9 @@ impl<'a> Scene<'a> {
         let wanted = wanted
             .map(|(name, weight)| ((*name).to_owned(), u64::from(*weight)))
             .collect();
-        let mut load = self.load_of(proxy).await?;
-        load.reconnect();
         eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
+            let mut load = self.load_of(proxy).await?;
+            load.reconnect();
             let answers = load.send("served", sum).await;
             ensure!(answers.by_backend == wanted, "{answers:?}");
             Ok(())

@@ -1,0 +1,1 @@
+//! What the operator may do with what really runs.
