@@ -4,4 +4,8 @@ mod app;
 mod scene;
 mod told;
 
-pub(crate) use self::{app::App, scene::Scene, told::await_page};
+pub(crate) use self::{
+    app::App,
+    scene::{SPLIT, Scene},
+    told::await_page,
+};

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use weir_e2e::{
     cluster::{
-        resource::{INGRESS_ROUTE, TRAEFIK_SERVICE},
+        resource::{INGRESS_ROUTE, POD, TRAEFIK_SERVICE},
         wait::eventually,
     },
     http,
@@ -50,6 +50,16 @@ impl Scene<'_> {
         let replicas = format!("--replicas={count}");
         let scale = ["scale", "deployment/weir-operator", &replicas];
         self.namespace.kubectl(&scale).await?;
+        eventually("the operators that are too many are gone", LIMIT, async || {
+            // one that is about to end still does its work
+            let pods = self.namespace.list(POD).await?;
+            let component =
+                |pod: &&Value| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "operator";
+            let there = pods.iter().filter(component).count();
+            ensure!(there <= count, "there are {there}");
+            Ok(())
+        })
+        .await?;
         self.weir.await_pods("operator", count).await
     }
 
