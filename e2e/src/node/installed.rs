@@ -114,7 +114,7 @@ impl<'a> Installed<'a> {
     }
 
     /// What the namespace looks like, for whoever has to find out why something failed.
-    async fn explain(&self) -> String {
+    pub async fn explain(&self) -> String {
         let mut told = String::new();
         for arguments in [
             &["get", "pods", "-o", "wide"][..],
@@ -122,7 +122,7 @@ impl<'a> Installed<'a> {
             &[
                 "logs",
                 "--selector=app.kubernetes.io/name=weir",
-                "--tail=20",
+                "--tail=50",
                 "--prefix",
             ],
         ] {

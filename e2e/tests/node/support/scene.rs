@@ -105,7 +105,10 @@ impl<'a> Scene<'a> {
         let wait = self
             .namespace
             .await_condition(TRAEFIK_SERVICE, SPLIT, "Programmed", "True", LIMIT);
-        wait.await.map(drop)
+        match wait.await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.context(self.weir.explain().await)),
+        }
     }
 
     /// Keep-alive connections to the proxies' Service, from outside of the cluster.
