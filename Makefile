@@ -2,6 +2,8 @@
 #   CARGO        the cargo to use
 #   CARGO_FLAGS  given to every build, check and test, such as --locked or --offline
 #   PROFILE      the profile of `build` and `demo`
+#   IMAGES       the folder of `images`; given to `e2e-node`, the images that it runs
+#   REGISTRY     put before the names of the images, such as registry.example.com/team
 #
 # The demo uses the dev profile: the hot dependencies are optimised in it, the rest is not. That is fast
 # enough to count with, and by far the quickest to build from nothing on two cores.
@@ -15,7 +17,7 @@ TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"targ
 BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet e2e bench-operator doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet images e2e e2e-node bench-operator doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,8 @@ build: ## build the binaries: weir-operator, weir-proxy, weir-demo
 test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks of dependencies and generated files
 	@if command -v go >/dev/null; then $(MAKE) e2e; \
 	else echo "left out: make e2e, which needs Go 1.26 to build the Kubernetes components"; fi
+	@if reasons=$$(e2e/tools/node-needs); then $(MAKE) images && $(MAKE) e2e-node IMAGES=$(IMAGES); \
+	else echo "left out: make images e2e-node, which cannot run here:"; echo "$$reasons"; fi
 	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features
 
@@ -43,13 +47,16 @@ fmt: ## format the code
 # The chart has its own copy, since a chart cannot refer to files outside of it.
 CRDS := crds charts/weir/crds
 
-gen: build ## write the generated files: crds/, and the chart's copy of it
+gen: build ## write the generated files: crds/, the chart's copy of it, docs/conditions.md
 	@for crds in $(CRDS); do $(BIN)/weir-operator crd --output "$$crds" || exit 1; done
+	@$(BIN)/weir-operator explain --markdown --output docs/conditions.md
 
 check-gen: build ## check that the generated files are up to date
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(BIN)/weir-operator crd --output "$$new" && \
 	for crds in $(CRDS); do \
-	  diff -ru "$$crds" "$$new" || { echo "$$crds is not what the types make; run \`make gen\`" >&2; exit 1; }; done
+	  diff -ru "$$crds" "$$new" || { echo "$$crds is not what the types make; run \`make gen\`" >&2; exit 1; }; done; \
+	$(BIN)/weir-operator explain --markdown | diff -u docs/conditions.md - || \
+	{ echo "docs/conditions.md is not what the catalogues say; run \`make gen\`" >&2; exit 1; }
 
 # What a crate may depend on is part of its design; see docs/architecture.md.
 check-deps: ## check what the crates depend on, and that each of them builds alone
@@ -77,6 +84,16 @@ demo-serve: build ## serve examples/ until Ctrl-C, to play with
 demo-quiet: build
 	$(BIN)/weir-demo --quiet
 
+IMAGES ?= images
+REGISTRY ?=
+
+# As they are shipped, which takes minutes to build. The commit's date is theirs, so that it makes the same bytes again.
+images: ## write the container images into images/, without a container engine
+	$(CARGO) build $(CARGO_FLAGS) --release -p weir-operator -p weir-proxy --bins
+	@$(CARGO) run $(CARGO_FLAGS) -q -p weir-e2e --bin weir-images -- --programs $(TARGET)/release --output $(IMAGES) \
+	  --registry "$(REGISTRY)" --revision "$$(git rev-parse HEAD 2>/dev/null)" \
+	  --created "$$(git show -s --format=%cI HEAD 2>/dev/null || date -u +%Y-%m-%dT%H:%M:%SZ)"
+
 # The environment's KUBECONFIG is whatever its owner works with; only one that is given to make is meant.
 ifeq ($(origin KUBECONFIG),command line)
 e2e: export WEIR_E2E_KUBECONFIG := $(abspath $(KUBECONFIG))
@@ -92,11 +109,15 @@ e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses 
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster --test chart -- --ignored --test-threads 4 $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
 
+# A cluster that is there needs the images of `make images`, where WEIR_E2E_HELM says if they have other names (flags of
+# `helm install`, such as `--set image.registry=registry.example.com/team`), and weir-backend in the place of
+# traefik/whoami; and this machine needs a route to its pods and Services, as each of its nodes has one.
 ifeq ($(origin KUBECONFIG),command line)
 e2e-node: export WEIR_E2E_KUBECONFIG := $(abspath $(KUBECONFIG))
 NODE_NEEDS := true
 NODE_TOOLS := kubectl helm
 NODE_SKIP := --skip own::
+NODE_LEFT_OUT := echo "left out: the tests in own::, which kill and reboot a node of their own"
 else
 NODE_NEEDS := e2e/tools/node-needs
 NODE_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl helm \
@@ -104,10 +125,14 @@ NODE_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kube-pr
 endif
 
 # One after the other: they measure, and all of them share two cores with the node.
+ifneq ($(filter command line environment,$(origin IMAGES)),)
+e2e-node: export WEIR_E2E_IMAGES := $(abspath $(IMAGES))
+endif
 e2e-node: build ## run the tests on a real node, as root; KUBECONFIG=FILE uses a cluster that has the images
 	@$(NODE_NEEDS) || { echo "make e2e-node cannot run here" >&2; exit 1; }
 	@e2e/tools/build $(NODE_TOOLS) >/dev/null
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test node -- --ignored --test-threads=1 $(NODE_SKIP)
+	@$(NODE_LEFT_OUT)
 
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.
 bench-operator: ## measure the operator with 2,000 TraefikServices on a real API server

@@ -11,12 +11,14 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use weir_model::hex::hex;
 
 pub use self::archive::Compression;
 use self::{archive::Archive, program::Program, tar::Tar};
 
 /// Who the program runs as, unless the cluster says otherwise: nobody that exists on a node.
-const USER: &str = "65532:65532";
+pub const USER: &str = "65532:65532";
 
 /// An image of one program.
 #[derive(Clone, Debug)]
@@ -33,15 +35,27 @@ pub struct Image<'a> {
     pub created: &'a str,
 }
 
+/// What an archive has.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Its length.
+    pub bytes: u64,
+    /// The files of the image by their absolute path, each with its SHA-256 as hexadecimal digits.
+    pub files: BTreeMap<String, String>,
+}
+
 impl Image<'_> {
-    /// Writes the archive, without symbols that only a debugger reads, and returns how many bytes it has.
-    pub fn write(&self, archive: &Path, compression: Compression) -> Result<u64> {
+    /// Writes the archive, without symbols that only a debugger reads.
+    pub fn write(&self, archive: &Path, compression: Compression) -> Result<Written> {
         let program = Program::read(self.program)?;
         let mut layer = Tar::default();
         for (path, content) in program.files() {
             layer.file(&path, 0o755, content)?;
         }
         let layer = layer.finish();
+        let files = program
+            .files()
+            .map(|(path, content)| (format!("/{path}"), hex(&Sha256::digest(content))));
         let mut entrypoint = vec![program.path()];
         entrypoint.extend(self.arguments.iter().map(|&argument| argument.to_owned()));
         let config = json!({
@@ -56,7 +70,10 @@ impl Image<'_> {
             },
         });
         let archived = Archive::new(&self.name, &layer, config, compression)?.write(archive);
-        archived.with_context(|| archive.display().to_string())
+        Ok(Written {
+            bytes: archived.with_context(|| archive.display().to_string())?,
+            files: files.collect(),
+        })
     }
 }
 

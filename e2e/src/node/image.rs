@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     path::{Path, PathBuf},
 };
 
@@ -31,18 +32,29 @@ pub(super) fn write(folder: &Path, name: &str, program: &Path, arguments: &[&str
     Ok(archive)
 }
 
+/// Names the folder with what `make images` has written; without, images are made of the programs beside the test.
+const IMAGES: &str = "WEIR_E2E_IMAGES";
+
 /// Writes all that a node with weir needs.
 pub(super) fn write_all(folder: &Path, binaries: &Binaries) -> Result<Vec<PathBuf>> {
-    let version = env!("CARGO_PKG_VERSION");
-    Ok(vec![
+    let mut images = vec![
         write(folder, PAUSE, &binaries.backend, &["pause"])?,
         write(folder, BACKEND, &binaries.backend, &[])?,
-        write(
-            folder,
-            &format!("weir-operator:{version}"),
-            &binaries.operator,
-            &[],
-        )?,
-        write(folder, &format!("weir-proxy:{version}"), &binaries.proxy, &[])?,
-    ])
+    ];
+    let given = env::var_os(IMAGES).map(PathBuf::from);
+    for (name, program) in [
+        ("weir-operator", &binaries.operator),
+        ("weir-proxy", &binaries.proxy),
+    ] {
+        images.push(match &given {
+            Some(folder) => folder.join(format!("{name}.tar")),
+            None => write(
+                folder,
+                &format!("{name}:{}", env!("CARGO_PKG_VERSION")),
+                program,
+                &[],
+            )?,
+        });
+    }
+    Ok(images)
 }

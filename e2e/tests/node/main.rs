@@ -6,6 +6,7 @@ mod delivery;
 mod faults;
 mod install;
 mod own;
+mod readme;
 mod rights;
 mod rolling;
 mod support;

@@ -8,9 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use weir_e2e::image::{Compression, Image};
+use weir_e2e::image::{Compression, Image, Written};
 
 /// Makes container images of weir's programs, without a container engine.
 #[derive(Debug, Parser)]
@@ -34,11 +34,11 @@ struct Cli {
     /// When, as RFC 3339 writes it.
     #[arg(long, default_value = "1970-01-01T00:00:00Z")]
     created: String,
-    /// The platform that the programs are for, as rustc calls it; which dependencies they have depends on it.
-    #[arg(long, value_name = "TRIPLE")]
-    target: Option<String>,
 }
 
+const MIB: u32 = 1 << 20;
+/// They are pulled onto each node. Programs built for debugging do not fit.
+const LIMIT_MIB: u32 = 20;
 const LICENSE: &str = "Apache-2.0";
 const DESCRIPTIONS: [(&str, &str); 2] = [
     (
@@ -56,13 +56,18 @@ fn main() -> Result<()> {
     fs::create_dir_all(&cli.output).with_context(|| cli.output.display().to_string())?;
     for (program, description) in DESCRIPTIONS {
         let archive = cli.output.join(format!("{program}.tar"));
-        let bytes = cli.write(program, description, &archive)?;
-        println!(
+        let written = cli.write(program, description, &archive)?;
+        let size = format!(
             "{}: {:.1} MiB",
             archive.display(),
-            bytes as f64 / f64::from(1 << 20)
+            written.bytes as f64 / f64::from(MIB)
         );
-        let bill = bill::of(program, cli.target.as_deref())?;
+        println!("{size}");
+        ensure!(
+            written.bytes < u64::from(LIMIT_MIB * MIB),
+            "{size} are more than {LIMIT_MIB}"
+        );
+        let bill = bill::of(program, &written.files)?;
         let path = cli.output.join(format!("{program}.cdx.json"));
         fs::write(&path, serde_json::to_string_pretty(&bill)?).with_context(|| path.display().to_string())?;
     }
@@ -70,7 +75,7 @@ fn main() -> Result<()> {
 }
 
 impl Cli {
-    fn write(&self, program: &str, description: &str, archive: &Path) -> Result<u64> {
+    fn write(&self, program: &str, description: &str, archive: &Path) -> Result<Written> {
         let label = |name: &str, value: &str| (format!("org.opencontainers.image.{name}"), value.to_owned());
         let mut labels = BTreeMap::from([
             label("title", program),
@@ -91,5 +96,41 @@ impl Cli {
             created: &self.created,
         };
         image.write(archive, Compression::Gzip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_e2e::image::USER;
+
+    use super::*;
+
+    #[test]
+    fn the_containerfile_makes_the_same_images() {
+        let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Containerfile")).unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        for (program, description) in DESCRIPTIONS {
+            for (name, value) in [
+                ("title", program),
+                ("description", description),
+                ("licenses", LICENSE),
+                ("version", version),
+            ] {
+                let label = format!("org.opencontainers.image.{name}=\"{value}\"");
+                assert!(file.contains(&label), "{label}");
+            }
+            assert!(file.contains(&format!("ENTRYPOINT [\"/{program}\"]")));
+        }
+        let users = file.lines().filter(|line| *line == format!("USER {USER}"));
+        assert_eq!(users.count(), DESCRIPTIONS.len());
+        let toolchain =
+            fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../rust-toolchain.toml")).unwrap();
+        let rust = file
+            .lines()
+            .find_map(|line| line.strip_prefix("ARG RUST=rust:")?.split('-').next());
+        assert!(
+            toolchain.contains(&format!("\"{}\"", rust.unwrap())),
+            "{rust:?}: {toolchain}"
+        );
     }
 }
