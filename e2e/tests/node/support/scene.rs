@@ -88,7 +88,7 @@ impl<'a> Scene<'a> {
     pub(crate) async fn restart(&self, deployment: &str) -> Result<()> {
         let restart = ["rollout", "restart", &format!("deployment/{deployment}")];
         self.namespace.kubectl(&restart).await?;
-        self.await_rollout(deployment).await
+        Box::pin(self.await_rollout(deployment)).await
     }
 
     /// Gives the applications other weights.
