@@ -29,7 +29,7 @@ pub struct Load {
     connections: Vec<SendRequest<Full<Bytes>>>,
     /// From an answer to the next request of the same connection.
     pause: Duration,
-    /// Whether connections may be closed after an answer.
+    /// Whether connections may be closed after an answer or while they are not used.
     reconnect: bool,
 }
 
@@ -51,6 +51,10 @@ pub struct Answers {
     pub failed: u64,
     /// What the first failures were.
     pub failures: Vec<String>,
+    /// Connections that ended with an answer, where that may be; a good server says so in the answer.
+    pub ended: u64,
+    /// Connections that were closed while they were not used, where that may be.
+    pub left: u64,
 }
 
 impl Answers {
@@ -88,7 +92,8 @@ impl Load {
         self.pause = pause;
     }
 
-    /// Opens a new connection where one was closed after an answer, as clients do. Without, that is a failure.
+    /// Opens a new connection where one was closed after an answer or later, as clients do. Without, that is a failure.
+    /// A request that was sent and not answered is one in any case.
     pub fn reconnect(&mut self) {
         self.reconnect = true;
     }
@@ -127,6 +132,13 @@ impl Load {
         let (next, answers) = (Cell::new(0), RefCell::new(Answers::default()));
         join_all(connections.iter_mut().map(|connection| async {
             while more(next.get()) {
+                if reconnect && connection.ready().await.is_err() {
+                    answers.borrow_mut().left += 1;
+                    match http::connect(address).await {
+                        Ok(new) => *connection = new,
+                        Err(error) => return answers.borrow_mut().fail(format!("{error:#}")),
+                    }
+                }
                 let number = next.replace(next.get() + 1);
                 let result = ask(connection, target, tag, number).await;
                 let broken = result.is_err() || (connection.is_closed() && !reconnect);
@@ -139,7 +151,11 @@ impl Load {
                     answers.borrow_mut().fail(failure);
                 }
                 // a connection that closes after its answer is neither ready nor closed for a moment
-                if broken || (reconnect && connection.ready().await.is_err()) {
+                let ended = !broken && reconnect && connection.ready().await.is_err();
+                if ended {
+                    answers.borrow_mut().ended += 1;
+                }
+                if broken || ended {
                     match http::connect(address).await {
                         Ok(new) => *connection = new,
                         Err(error) => return answers.borrow_mut().fail(format!("{error:#}")),
@@ -167,6 +183,7 @@ async fn ask(
     } else {
         (Method::POST, Full::from(number.to_string()))
     };
+    let what = format!("{method} {number}");
     let request = Request::builder()
         .method(method)
         .uri(format!("{}/{tag}/{number}", target.path))
@@ -175,10 +192,16 @@ async fn ask(
         .map_err(|error| error.to_string())?;
     let answer = time::timeout(LIMIT, http::exchange(connection, request)).await;
     match answer {
-        Err(_) => Err(format!("no answer within {LIMIT:?}")),
-        Ok(Err(error)) => Err(format!("{error}: {:?}", std::error::Error::source(&error))),
+        Err(_) => Err(format!("{what}: no answer within {LIMIT:?}")),
+        Ok(Err(error)) => Err(format!(
+            "{what}: {error}: {:?}",
+            std::error::Error::source(&error)
+        )),
         Ok(Ok((StatusCode::OK, body))) => Ok(name(&String::from_utf8_lossy(&body))),
-        Ok(Ok((status, body))) => Err(format!("{status}: {}", String::from_utf8_lossy(&body).trim_end())),
+        Ok(Ok((status, body))) => Err(format!(
+            "{what}: {status}: {}",
+            String::from_utf8_lossy(&body).trim_end()
+        )),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod canary;
 mod delivery;
 mod faults;
 mod install;
@@ -10,3 +11,4 @@ mod readme;
 mod rights;
 mod rolling;
 mod support;
+mod versions;

@@ -1,5 +1,7 @@
 //! All pick trees of one snapshot, in one array.
 
+use hashbrown::HashSet;
+
 use super::{
     mirror::{Target, copy_index},
     split::Split,
@@ -85,6 +87,36 @@ impl Forest {
                 }
             }
         }
+    }
+
+    /// A pick among the leaves that `allowed` agrees to, for a request that its own leaf has failed; none when it
+    /// agrees to none. It is near the way of request `n` and spread by that, but not exact: a leaf that fails as a whole
+    /// soon has no endpoints, and then no place in the next forest. No copies are made.
+    #[cold]
+    pub fn pick_where(
+        &self,
+        root: NodeIndex,
+        n: u64,
+        mut allowed: impl FnMut(LeafIndex) -> bool,
+    ) -> Option<Pick> {
+        let mut seen = HashSet::new();
+        let mut open = vec![(root.0, n)];
+        while let Some((at, n)) = open.pop() {
+            if !seen.insert(at) {
+                continue;
+            }
+            match &self.steps[at as usize] {
+                Step::Leaf(leaf) if allowed(*leaf) => return Some(Pick { leaf: *leaf, turn: n }),
+                Step::Leaf(_) => {}
+                Step::Split(split) => {
+                    let (first, index) = split.hand_down(n);
+                    open.push((split.other(first), n - index));
+                    open.push((first, index));
+                }
+                Step::Mirror { main, .. } => open.push((*main, n)),
+            }
+        }
+        None
     }
 
     /// Who gets a copy, and how. The index must come from this forest.

@@ -52,6 +52,11 @@ impl Split {
         }
     }
 
+    /// The side that is not this one.
+    pub(super) fn other(&self, side: u32) -> u32 {
+        if side == self.left { self.right } else { self.left }
+    }
+
     /// Both sides: left, right.
     #[cfg(test)]
     pub(super) fn sides(&self) -> [u32; 2] {

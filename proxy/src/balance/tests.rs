@@ -109,6 +109,19 @@ fn levels(forest: &Forest, root: NodeIndex) -> u32 {
     below[root.0 as usize]
 }
 
+/// The leaves that a node leads to.
+fn reachable(forest: &Forest, root: NodeIndex) -> Vec<LeafIndex> {
+    let (mut leaves, mut open) = (Vec::new(), vec![root.0]);
+    while let Some(at) = open.pop() {
+        match &forest.steps[at as usize] {
+            Step::Leaf(leaf) => leaves.push(*leaf),
+            Step::Split(split) => open.extend(split.sides()),
+            Step::Mirror { main, .. } => open.push(*main),
+        }
+    }
+    leaves
+}
+
 fn usable(shape: &Shape) -> bool {
     match shape {
         Shape::Leaf { usable } => *usable,
@@ -177,6 +190,21 @@ proptest! {
         if planted.root.is_some() {
             let sequence: Vec<_> = (offset..offset + 500).map(|n| planted.way(n)).collect();
             check_windows(&shape, &sequence)?;
+        }
+    }
+
+    #[test]
+    fn another_leaf_is_found_if_there_is_one(shape in shape(3), n in offset(), allowed in any::<u64>()) {
+        let planted = Planted::new(&shape);
+        if let Some(root) = planted.root {
+            let reachable = reachable(&planted.forest, root);
+            let allowed = |leaf: LeafIndex| allowed >> (leaf.0 % 64) & 1 == 1;
+            let found = planted.forest.pick_where(root, n, allowed);
+            prop_assert_eq!(found.is_some(), reachable.iter().copied().any(allowed));
+            if let Some(found) = found {
+                prop_assert!(allowed(found.leaf) && reachable.contains(&found.leaf));
+            }
+            prop_assert_eq!(planted.forest.pick_where(root, n, |_| true), Some(pick(&planted.forest, root, n)));
         }
     }
 
@@ -384,6 +412,24 @@ fn a_shared_node_is_there_once_and_picked_for_each_parent() {
     let mut taken = [0; 2];
     (0..8).for_each(|n| count(&forest, root, n, &mut taken));
     assert_eq!(taken, [4, 4]);
+}
+
+#[test]
+fn another_leaf_is_found_behind_a_mirror_and_once_for_all_parents() {
+    let mut builder = ForestBuilder::default();
+    let [first, second] = [0, 1].map(|leaf| builder.leaf(LeafIndex(leaf)));
+    let mirror = builder.mirror(Some(second), [target(first, 100)]);
+    let mut root = builder.weighted([(Some(first), weight(1)), (mirror, weight(1))]);
+    // as many ways as no time would be enough for
+    for _ in 0..60 {
+        root = builder.weighted([(root, weight(1)), (root, weight(1))]);
+    }
+    let (forest, root) = (builder.finish(), root.unwrap());
+    for n in 0..4 {
+        let found = forest.pick_where(root, n, |leaf| leaf == LeafIndex(1));
+        assert_eq!(found.unwrap().leaf, LeafIndex(1));
+    }
+    assert_eq!(forest.pick_where(root, 0, |_| false), None);
 }
 
 #[test]

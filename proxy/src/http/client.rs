@@ -265,7 +265,7 @@ impl Client {
 }
 
 /// Whether nothing waits to be read, found out without a task to wake.
-fn is_silent(stream: &TcpStream) -> bool {
+pub(crate) fn is_silent(stream: &TcpStream) -> bool {
     let mut byte = [std::mem::MaybeUninit::uninit()];
     let peeked = SockRef::from(stream).peek(&mut byte);
     peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)

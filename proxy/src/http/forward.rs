@@ -21,7 +21,7 @@ use crate::{
     mirror::Shadow,
     router::RequestView,
     state::Held as Snapshot,
-    upstream::{Origin, Sent, send},
+    upstream::{Errand, Origin, Sent, send},
 };
 
 /// Answers a request, one way or the other.
@@ -53,6 +53,8 @@ pub(super) fn handle(
 /// A request that is ready to be sent.
 struct Prepared {
     snapshot: Rc<Snapshot>,
+    /// The place of the route.
+    route: usize,
     pick: Pick,
     /// The copies that mirrors on the way make of it.
     shadow: Option<Rc<Shadow>>,
@@ -63,7 +65,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     let (mut parts, body) = request.into_parts();
     request::normalize(&mut parts)?;
     let snapshot = client.worker.snapshot();
-    let (pick, shadow) = pick(client, &snapshot, &parts, &body)?;
+    let (route, pick, shadow) = pick(client, &snapshot, &parts, &body)?;
     let process = &client.worker.process;
     headers::prepare_request(
         &mut parts.headers,
@@ -87,25 +89,26 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     let request = Some(Request::from_parts(parts, body));
     Ok(Prepared {
         snapshot,
+        route,
         pick,
         shadow,
         request,
     })
 }
 
-/// Where a request goes, and the copies that mirrors on the way make of it.
+/// Where a request goes, by which route, and the copies that mirrors on the way make of it.
 fn pick(
     client: &Rc<Client>,
     snapshot: &Rc<Snapshot>,
     parts: &Parts,
     body: &Incoming,
-) -> Result<(Pick, Option<Rc<Shadow>>), Failure> {
+) -> Result<(usize, Pick, Option<Rc<Shadow>>), Failure> {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let (path, query) = (parts.uri.path(), parts.uri.query());
     let (method, host) = (parts.method.as_str(), host.unwrap_or_default());
     let view = RequestView::new(method, host, path, query, &parts.headers, client.peer)
         .map_err(|_| Failure::BadRequest)?;
-    let route = snapshot
+    let (place, route) = snapshot
         .route(client.entry_point, &view)
         .ok_or(Failure::NoRoute)?;
     let root = route.target.ok_or(Failure::NoServer)?;
@@ -123,7 +126,7 @@ fn pick(
             upgrade,
         )
     });
-    Ok((pick, shadow))
+    Ok((place, pick, shadow))
 }
 
 fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incoming) -> RequestBody {
@@ -139,15 +142,12 @@ fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incomin
 
 impl Prepared {
     async fn forward(&mut self, client: &Rc<Client>) -> Result<Response<ResponseBody>, Failure> {
-        let origin = Origin::Client(client);
-        let sent = send(
-            &client.worker,
-            &self.snapshot,
-            self.pick,
-            &mut self.request,
-            origin,
-        )
-        .await;
+        let errand = Errand {
+            worker: &client.worker,
+            snapshot: &self.snapshot,
+            origin: Origin::Client(client, self.route),
+        };
+        let sent = send(&errand, self.pick, &mut self.request).await;
         if let Some(shadow) = &self.shadow {
             shadow.main_answered();
         }

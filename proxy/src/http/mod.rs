@@ -14,7 +14,7 @@ mod request;
 mod respond;
 
 pub(crate) use body::RequestBody;
-pub(crate) use client::{Client, Order};
+pub(crate) use client::{Client, Order, is_silent};
 pub(crate) use clock::{Clock, Tick, Ticks};
 pub(crate) use headers::remove_framing;
 pub(crate) use registry::Registry;

@@ -17,7 +17,7 @@ use crate::{
     http::{RequestBody, remove_framing},
     metrics::{MirrorDrop, MirrorLabels, class},
     state::Held as Snapshot,
-    upstream::{Origin, Sent, send},
+    upstream::{Errand, Origin, Sent, send},
     worker::Worker,
 };
 
@@ -158,13 +158,12 @@ async fn send_copy(
     *outgoing.headers_mut() = head.headers;
     *outgoing.version_mut() = Version::HTTP_11;
     let mut outgoing = Some(outgoing);
-    let sending = send(
-        &request.worker,
-        &request.snapshot,
-        pick,
-        &mut outgoing,
-        Origin::Copy,
-    );
+    let errand = Errand {
+        worker: &request.worker,
+        snapshot: &request.snapshot,
+        origin: Origin::Copy,
+    };
+    let sending = send(&errand, pick, &mut outgoing);
     let sent = timeout_at(deadline, sending).await;
     if let Some((head, kept)) = below {
         start(request, copies, &head, &Ok(kept));

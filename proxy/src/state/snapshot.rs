@@ -71,11 +71,17 @@ impl Snapshot {
         }
     }
 
-    /// The route that answers a request at an entry point, by that one's place in the process's list.
-    pub fn route(&self, entry_point: usize, request: &RequestView<'_>) -> Option<&Arc<Route>> {
-        self.routing
-            .find(entry_point, request)
-            .and_then(|index| self.routes.get(index))
+    /// The route that answers a request at an entry point, by that one's place in the process's list; and the route's
+    /// place in [`Snapshot::routes`].
+    pub fn route(&self, entry_point: usize, request: &RequestView<'_>) -> Option<(usize, &Arc<Route>)> {
+        let place = self.routing.find(entry_point, request)?;
+        Some((place, self.routes.get(place)?))
+    }
+
+    /// The route with an id.
+    pub fn route_of(&self, id: &RouteId) -> Option<&Arc<Route>> {
+        let place = self.routes.binary_search_by(|route| route.id.cmp(id)).ok()?;
+        self.routes.get(place)
     }
 
     /// Where requests are picked.

@@ -28,7 +28,10 @@ fn entry_point(text: &str) -> weir_model::entry_point::EntryPoint {
 fn find<'a>(snapshot: &'a Snapshot, entry_point: usize, host: &str) -> Option<&'a Arc<Route>> {
     let headers = HeaderMap::new();
     let request = RequestView::new("GET", host, "/", None, &headers, Ipv4Addr::LOCALHOST.into()).unwrap();
-    snapshot.route(entry_point, &request)
+    let (place, route) = snapshot.route(entry_point, &request)?;
+    assert!(Arc::ptr_eq(route, &snapshot.routes()[place]));
+    assert!(Arc::ptr_eq(route, snapshot.route_of(&route.id)?));
+    Some(route)
 }
 
 /// The leaves that `requests` requests for host `a` go to, and those that their copies go to.

@@ -7,7 +7,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 use weir_model::document::{Address, Host};
 
-use super::connection::{Connection, Lease};
+use super::{
+    connection::{Connection, Lease},
+    socket::Socket,
+};
 use crate::{
     error::Failure,
     state::{Endpoint, Transport},
@@ -81,9 +84,14 @@ async fn start(
     transport: &Transport,
     stream: TcpStream,
 ) -> Result<Lease, Failure> {
-    let handshake = worker.upstreams.client.handshake(TokioIo::new(stream)).await;
+    let socket = Socket::new(stream);
+    let io = TokioIo::new(socket.clone());
+    let handshake = worker.upstreams.client.handshake(io).await;
     let (sender, connection) = handshake.map_err(|_| Failure::Broken)?;
-    let lease = Lease::new(worker, Connection::new(worker, endpoint, transport, sender));
+    let lease = Lease::new(
+        worker,
+        Connection::new(worker, endpoint, transport, sender, socket),
+    );
     let (worker, endpoint) = (worker.clone(), endpoint.id);
     worker.metrics.dialled.inc();
     worker.metrics.upstream_open.inc();

@@ -12,6 +12,7 @@ use hyper::{
     client::conn::{TrySendError, http1::SendRequest},
 };
 
+use super::socket::Socket;
 use crate::{
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
@@ -26,9 +27,12 @@ pub(super) struct Connection {
     /// Snapshots keep the endpoint; the connection does not.
     known: Weak<Endpoint>,
     /// How many of its kind may wait for a request.
-    pub(super) max_idle: usize,
+    max_idle: u32,
     /// How long it may wait for one; none: as long as the upstream keeps it.
     pub(super) idle_timeout: Option<Ticks>,
+    socket: Socket,
+    /// No request after this one.
+    used_up: bool,
 }
 
 impl Connection {
@@ -37,19 +41,32 @@ impl Connection {
         endpoint: &Arc<Endpoint>,
         transport: &Transport,
         sender: SendRequest<RequestBody>,
+        socket: Socket,
     ) -> Self {
         Self {
             sender,
             endpoint: endpoint.id,
             known: Arc::downgrade(endpoint),
-            max_idle: worker.upstreams.max_idle(transport.max_idle),
+            max_idle: u32::try_from(worker.upstreams.max_idle(transport.max_idle)).unwrap_or(u32::MAX),
             idle_timeout: transport.idle_timeout.map(|timeout| worker.clock.ticks(timeout)),
+            socket,
+            used_up: false,
         }
     }
 
     /// Whether it can take a request now.
     pub(super) fn is_ready(&self) -> bool {
         self.sender.is_ready()
+    }
+
+    /// Whether the upstream has neither closed it nor sent what nobody asked for, whatever hyper has heard of it.
+    pub(super) fn is_silent(&self) -> bool {
+        self.socket.is_silent()
+    }
+
+    /// How many of its kind may wait for a request.
+    pub(super) fn max_idle(&self) -> usize {
+        self.max_idle as usize
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -75,8 +92,6 @@ impl fmt::Debug for Connection {
 pub(crate) struct Lease {
     worker: Rc<Worker>,
     connection: Connection,
-    /// For one request only.
-    last: bool,
 }
 
 impl Lease {
@@ -84,13 +99,13 @@ impl Lease {
         Self {
             worker: worker.clone(),
             connection,
-            last: false,
         }
     }
 
-    /// An unused connection.
-    pub(super) fn from_pool(worker: &Rc<Worker>, endpoint: &Endpoint) -> Option<Self> {
-        let connection = worker.upstreams.take(endpoint.id, &worker.metrics)?;
+    /// An unused connection. `once` is whether the request could not be sent again if the upstream turns out to have
+    /// closed it, so that it is worth a look.
+    pub(super) fn from_pool(worker: &Rc<Worker>, endpoint: &Endpoint, once: bool) -> Option<Self> {
+        let connection = worker.upstreams.take(endpoint.id, once, &worker.metrics)?;
         Some(Self::new(worker, connection))
     }
 
@@ -104,17 +119,13 @@ impl Lease {
 
     /// Lets no other request have it.
     pub(super) fn use_up(&mut self) {
-        self.last = true;
+        self.connection.used_up = true;
     }
 
     /// The response has come to its end: the connection may serve another request, if it is through with this one.
     pub(crate) fn release(self) {
-        let Self {
-            worker,
-            connection,
-            last,
-        } = self;
-        if !last {
+        let Self { worker, connection } = self;
+        if !connection.used_up {
             worker.upstreams.give(connection, &worker.clock, &worker.metrics);
         }
     }

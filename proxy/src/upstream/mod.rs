@@ -2,9 +2,11 @@
 
 mod connect;
 mod connection;
+mod others;
 mod pool;
 mod send;
+mod socket;
 
 pub(crate) use connection::Lease;
 pub(crate) use pool::Upstreams;
-pub(crate) use send::{Origin, Sent, send};
+pub(crate) use send::{Errand, Origin, Sent, send};

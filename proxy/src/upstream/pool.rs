@@ -55,13 +55,13 @@ impl Upstreams {
         share(total, self.workers, self.index)
     }
 
-    /// Takes an unused connection, if there is one that is not closed.
-    pub(super) fn take(&self, endpoint: u64, metrics: &Shard) -> Option<Connection> {
+    /// Takes an unused connection, if there is one that is not closed; when `sure`, not even a moment ago.
+    pub(super) fn take(&self, endpoint: u64, sure: bool, metrics: &Shard) -> Option<Connection> {
         let mut all = self.idle.borrow_mut();
         let idle = all.get_mut(&endpoint)?;
         while let Some(Idle { connection, .. }) = idle.pop() {
             metrics.upstream_idle.dec();
-            if connection.is_ready() {
+            if connection.is_ready() && (!sure || connection.is_silent()) {
                 return Some(connection);
             }
         }
@@ -72,7 +72,7 @@ impl Upstreams {
     pub(super) fn give(&self, connection: Connection, clock: &Clock, metrics: &Shard) {
         let mut all = self.idle.borrow_mut();
         let idle = all.entry(connection.endpoint).or_default();
-        if connection.is_ready() && idle.len() < connection.max_idle {
+        if connection.is_ready() && idle.len() < connection.max_idle() {
             idle.push(Idle {
                 connection,
                 since: clock.now(),

@@ -37,85 +37,90 @@ pub(crate) struct Sent {
 /// Whose request it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin<'a> {
-    /// A client's, which may still be sending its body.
-    Client(&'a Client),
+    /// A client's, which may still be sending its body; and the place of its route in the snapshot.
+    Client(&'a Client, usize),
     /// A mirrored copy.
     Copy,
 }
 
+/// What a request is sent with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Errand<'a> {
+    pub(crate) worker: &'a Rc<Worker>,
+    /// From which it was picked.
+    pub(crate) snapshot: &'a Rc<Snapshot>,
+    pub(crate) origin: Origin<'a>,
+}
+
 /// Sends a request where it was picked to go.
 ///
-/// What is tried again is tried as things are by then: an endpoint that fails may have left, and others come.
+/// What is tried again is tried as things are by then: an endpoint that fails may have left, and others come. When a
+/// whole leaf fails, another one that the route leads to takes its place.
 pub(crate) async fn send(
-    worker: &Rc<Worker>,
-    snapshot: &Rc<Snapshot>,
+    errand: &Errand<'_>,
     pick: Pick,
     request: &mut Option<Request<RequestBody>>,
-    origin: Origin<'_>,
 ) -> Result<Sent, Failure> {
-    let mut leaf = snapshot.leaf(pick.leaf);
+    let worker = errand.worker;
+    let mut leaf = errand.snapshot.leaf(pick.leaf);
     if leaf.unsupported.is_some() {
         return Err(Failure::Protocol);
     }
     let mut sending = Sending {
-        worker,
+        errand,
         request,
-        origin,
+        turn: pick.turn,
     };
     // no room is made for it before something fails
     let mut tried = Vec::new();
-    let mut give_up = None;
+    let mut failed_at = None;
     let mut last = Failure::NoServer;
     let mut newer;
-    while let Some(endpoint) = leaf.endpoint(pick.turn, worker.clock.millis(), &tried) {
+    while let Some(endpoint) = leaf.endpoint(sending.turn, worker.clock.millis(), &tried) {
         last = match sending.to(leaf, endpoint, &tried).await {
             Ok(sent) => return Ok(sent),
             Err(failure) => failure,
         };
-        let give_up = *give_up.get_or_insert_with(|| Instant::now() + RETRY_WITHIN);
+        let failing = failed_at.get_or_insert_with(Instant::now).elapsed();
         tried.push(endpoint.id);
-        if let Some(found) = leaf_of_now(worker, leaf) {
-            newer = found;
-            leaf = &newer;
-        }
-        let more = tried.len() < MAX_ATTEMPTS && has_untried(leaf, &tried);
-        if !more || sending.request.is_none() || Instant::now() >= give_up {
+        if tried.len() == MAX_ATTEMPTS || sending.request.is_none() || failing >= RETRY_WITHIN {
             break;
         }
+        let Some(found) = errand.next(leaf, sending.turn, &tried, failing) else {
+            break;
+        };
+        (newer, sending.turn) = found;
+        leaf = &newer;
         worker.metrics.retries[Retry::Connect as usize].inc();
     }
     Err(last)
 }
 
-/// What a leaf has become, if it still has endpoints.
-fn leaf_of_now(worker: &Worker, leaf: &Leaf) -> Option<Arc<Leaf>> {
-    worker.snapshot().leaf_of(&leaf.id).cloned()
-}
-
-fn has_untried(leaf: &Leaf, tried: &[u64]) -> bool {
-    leaf.endpoints()
-        .iter()
-        .any(|endpoint| !tried.contains(&endpoint.id))
-}
-
 /// A request on its way. It is moved as little as possible: what an `async fn` is given by value, it
 /// keeps twice.
 struct Sending<'a> {
-    worker: &'a Rc<Worker>,
+    errand: &'a Errand<'a>,
     /// None once a part of it was sent.
     request: &'a mut Option<Request<RequestBody>>,
-    origin: Origin<'a>,
+    /// At the leaf.
+    turn: u64,
 }
 
 impl Sending<'_> {
     /// Sends it to an endpoint, over an unused connection or a new one.
-    async fn to(&mut self, leaf: &Leaf, endpoint: &Arc<Endpoint>, tried: &[u64]) -> Result<Sent, Failure> {
+    async fn to(
+        &mut self,
+        leaf: &Arc<Leaf>,
+        endpoint: &Arc<Endpoint>,
+        tried: &[u64],
+    ) -> Result<Sent, Failure> {
         if let Some(request) = self.request
             && !(leaf.pass_host_header && names_host(request.headers()))
         {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
-        if let Some(mut lease) = Lease::from_pool(self.worker, endpoint) {
+        let once = !self.request.as_ref().is_some_and(Replay::is_for);
+        if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once) {
             let replay = self.request.as_ref().and_then(Replay::of);
             match self.over(leaf, &mut lease).await {
                 Ok(response) => return Ok(Sent { response, lease }),
@@ -128,29 +133,26 @@ impl Sending<'_> {
         Ok(Sent { response, lease })
     }
 
-    /// Connects to an endpoint, with less patience while another one is left.
-    async fn connect(&self, leaf: &Leaf, endpoint: &Arc<Endpoint>, tried: &[u64]) -> Result<Lease, Failure> {
-        let others = |leaf: &Leaf| {
-            let mut all = leaf.endpoints().iter();
-            all.any(|other| other.id != endpoint.id && !tried.contains(&other.id))
-        };
-        let limit = leaf.transport.dial_timeout;
-        if others(leaf) {
-            let limit = limit.map_or(CONNECT_WHILE_OTHERS, |limit| limit.min(CONNECT_WHILE_OTHERS));
-            return connect(self.worker, endpoint, &leaf.transport, Some(limit)).await;
-        }
-        let others_come = async {
+    /// Connects to an endpoint, with less patience while there is another one.
+    async fn connect(
+        &self,
+        leaf: &Arc<Leaf>,
+        endpoint: &Arc<Endpoint>,
+        tried: &[u64],
+    ) -> Result<Lease, Failure> {
+        let another_is_there = async {
+            let without = [tried, &[endpoint.id]].concat();
             loop {
                 sleep(CONNECT_WHILE_OTHERS).await;
-                if leaf_of_now(self.worker, leaf).is_some_and(|leaf| others(&leaf)) {
+                if self.errand.any(leaf, self.turn, &without) {
                     break;
                 }
             }
         };
         tokio::select! {
-            lease = connect(self.worker, endpoint, &leaf.transport, limit) => lease,
-            () = others_come => {
-                endpoint.record_failure(self.worker.clock.exact_millis());
+            lease = connect(self.errand.worker, endpoint, &leaf.transport, leaf.transport.dial_timeout) => lease,
+            () = another_is_there => {
+                endpoint.record_failure(self.errand.worker.clock.exact_millis());
                 Err(Failure::ConnectTimeout)
             }
         }
@@ -164,7 +166,7 @@ impl Sending<'_> {
         if self.request.is_none() {
             return Err(failure);
         }
-        self.worker.metrics.retries[Retry::Stale as usize].inc();
+        self.errand.worker.metrics.retries[Retry::Stale as usize].inc();
         Ok(())
     }
 
@@ -177,7 +179,7 @@ impl Sending<'_> {
         let answer = match leaf.transport.response_header_timeout {
             None => sending.await,
             Some(limit) => {
-                let mut overdue = Box::pin(overdue(limit, self.origin));
+                let mut overdue = Box::pin(overdue(limit, self.errand.origin));
                 tokio::select! {
                     answer = sending => answer,
                     () = &mut overdue => return Err(Failure::ResponseTimeout),
@@ -210,7 +212,7 @@ async fn overdue(limit: Duration, origin: Origin<'_>) {
     loop {
         sleep_until(deadline).await;
         match origin {
-            Origin::Client(client) => match client.since_request_done() {
+            Origin::Client(client, _) => match client.since_request_done() {
                 Some(done) if done >= limit => return,
                 Some(done) => deadline = Instant::now() + limit.saturating_sub(done),
                 None => deadline = Instant::now() + limit,
@@ -240,16 +242,20 @@ struct Replay {
 }
 
 impl Replay {
-    /// Of a request without a body whose method may be repeated (RFC 9110, section 9.2.2, without `PUT`
-    /// and `DELETE`, which Go's client does not repeat either).
-    fn of(request: &Request<RequestBody>) -> Option<Self> {
+    /// Whether a request may be sent again when its connection has ended: it has no body, and its method may be
+    /// repeated (RFC 9110, section 9.2.2, without `PUT` and `DELETE`, which Go's client does not repeat either).
+    fn is_for(request: &Request<RequestBody>) -> bool {
         let method = request.method();
         let repeatable = matches!(
             *method,
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
         );
-        (repeatable && matches!(request.body(), RequestBody::Empty)).then(|| Self {
-            method: method.clone(),
+        repeatable && matches!(request.body(), RequestBody::Empty)
+    }
+
+    fn of(request: &Request<RequestBody>) -> Option<Self> {
+        Self::is_for(request).then(|| Self {
+            method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
         })

@@ -149,6 +149,75 @@ async fn what_waits_for_endpoints_that_are_gone_takes_those_that_come() {
     }
 }
 
+/// A service with `gone` endpoints and one that answers, behind two levels of weights.
+fn with_sibling(gone: &[SocketAddr], alive: SocketAddr) -> Documents {
+    Documents::default()
+        .service("gone", gone)
+        .service("alive", &[alive])
+        .service("unwanted", &[alive])
+        .weighted("canary", &[("gone", 1)])
+        .weighted("main", &[("canary", 3), ("alive", 1), ("unwanted", 0)])
+        .route("/", "main")
+}
+
+#[tokio::test]
+async fn a_sibling_takes_the_place_of_a_service_that_refuses() {
+    let backend = Backend::named("alive").await;
+    let fixture = Fixture::start(&with_sibling(&dead(10).await, backend.address)).await;
+    let mut client = fixture.client().await;
+    for _ in 0..20 {
+        assert_eq!(client.post("/", b"also with a body").await.text(), "alive");
+    }
+    // of those that were to go there, some met endpoints of which nobody had known it yet
+    assert!(fixture.metric(CONNECT).await >= 15.0);
+}
+
+#[tokio::test]
+async fn a_service_without_weight_takes_nobodys_place() {
+    let backend = Backend::named("unwanted").await;
+    let documents = Documents::default()
+        .service("gone", &dead(2).await)
+        .service("unwanted", &[backend.address])
+        .weighted("main", &[("gone", 1), ("unwanted", 0)])
+        .route("/", "main");
+    let fixture = Fixture::start(&documents).await;
+    assert_eq!(fixture.get("/").await.status, 502);
+}
+
+#[tokio::test]
+async fn a_sibling_takes_the_place_of_a_service_that_does_not_answer_the_dial() {
+    let backend = Backend::named("alive").await;
+    let mut full = Vec::new();
+    for _ in 0..8 {
+        full.push(Full::start().await);
+    }
+    for count in [1, 8] {
+        let addresses: Vec<_> = full[..count].iter().map(|full| full.address).collect();
+        let fixture = Fixture::start(&with_sibling(&addresses, backend.address)).await;
+        // each gets 1 s, and all of them would take longer than a request is tried for
+        for _ in 0..4 {
+            let answer = tokio::time::timeout(Duration::from_secs(10), fixture.get("/")).await;
+            assert_eq!(answer.unwrap().text(), "alive");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_is_nobody_elses() {
+    let backend = Backend::named("alive").await;
+    let silent = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+    })
+    .await;
+    let fixture = Fixture::start(&with_sibling(&[silent.address], backend.address)).await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(fixture.get("/").await.status);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 502, 502, 502]);
+}
+
 /// A backend that closes each connection when the next request comes on it, having answered one; it
 /// counts the requests that it answered.
 async fn forgetful(answered: Arc<AtomicUsize>) -> RawBackend {

@@ -2,3 +2,5 @@
 
 mod faults;
 mod harness;
+mod leader;
+mod upgrades;

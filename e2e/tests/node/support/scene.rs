@@ -1,13 +1,17 @@
 //! weir in a namespace of its own, with applications behind one weighted TraefikService.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use weir_e2e::{
     cluster::{
         namespace::Namespace,
-        resource::{LEASE, TRAEFIK_SERVICE},
+        resource::{LEASE, POD, TRAEFIK_SERVICE},
         wait::eventually,
     },
     load::{Load, Target},
@@ -49,11 +53,7 @@ impl<'a> Scene<'a> {
             "apiVersion": "traefik.io/v1alpha1",
             "kind": "IngressRoute",
             "metadata": {"name": SPLIT},
-            "spec": {"routes": [{
-                "match": format!("Host(`{}`)", scene.host()),
-                "kind": "Rule",
-                "services": [{"name": SPLIT, "kind": "TraefikService"}],
-            }]},
+            "spec": {"routes": [to_split(&scene.host()), to_split(&scene.quiet_host())]},
         });
         scene.apply(&[split(&weights), route]).await?;
         for (app, _) in apps {
@@ -67,6 +67,11 @@ impl<'a> Scene<'a> {
 
     fn host(&self) -> String {
         format!("{}.example.com", self.namespace.name)
+    }
+
+    /// Where shares are counted: of a route that no load uses, which would take its turns.
+    fn quiet_host(&self) -> String {
+        format!("quiet.{}", self.host())
     }
 
     pub(crate) async fn apply(&self, manifests: &[Value]) -> Result<()> {
@@ -84,11 +89,47 @@ impl<'a> Scene<'a> {
         self.namespace.kubectl(&status).await.map(drop)
     }
 
-    /// `kubectl rollout restart`, and waits until it is done.
+    /// `kubectl rollout restart`, and waits until it is done and the last one of the pods before has ended.
     pub(crate) async fn restart(&self, deployment: &str) -> Result<()> {
+        let before = self.pods_of(deployment).await?;
         let restart = ["rollout", "restart", &format!("deployment/{deployment}")];
         self.namespace.kubectl(&restart).await?;
-        Box::pin(self.await_rollout(deployment)).await
+        Box::pin(self.await_rollout(deployment)).await?;
+        self.await_end(&before).await
+    }
+
+    /// `kubectl scale`, without waiting.
+    pub(crate) async fn scale(&self, deployment: &str, replicas: u32) -> Result<()> {
+        let deployment = format!("deployment/{deployment}");
+        let scale = ["scale", &deployment, &format!("--replicas={replicas}")];
+        self.namespace.kubectl(&scale).await.map(drop)
+    }
+
+    /// All pods of a Deployment in whatever state, by uid.
+    pub(crate) async fn pods_of(&self, deployment: &str) -> Result<BTreeSet<String>> {
+        let pods = self.namespace.list(POD).await?;
+        // pods are called after it
+        let its = pods.iter().filter(|pod| {
+            let name = pod["metadata"]["generateName"].as_str().unwrap_or_default();
+            name.trim_end_matches('-')
+                .rsplit_once('-')
+                .is_some_and(|(owner, _)| owner == deployment)
+        });
+        Ok(its
+            .filter_map(|pod| Some(pod["metadata"]["uid"].as_str()?.to_owned()))
+            .collect())
+    }
+
+    /// Waits until none of these pods is there any more. That a Deployment is rolled out says nothing about those.
+    pub(crate) async fn await_end(&self, pods: &BTreeSet<String>) -> Result<()> {
+        eventually("the pods before have ended", LIMIT, async || {
+            let all = self.namespace.list(POD).await?;
+            let uids = all.iter().filter_map(|pod| pod["metadata"]["uid"].as_str());
+            let left = uids.filter(|uid| pods.contains(*uid)).count();
+            ensure!(left == 0, "{left} of {} are left", pods.len());
+            Ok(())
+        })
+        .await
     }
 
     /// Gives the applications other weights.
@@ -116,9 +157,9 @@ impl<'a> Scene<'a> {
         Load::connect(self.weir.entry(WEB).await?, self.target(), connections).await
     }
 
-    /// One connection to one proxy.
-    pub(crate) async fn load_of(&self, proxy: &Pod) -> Result<Load> {
-        Load::connect(SocketAddr::new(proxy.address, 8000), self.target(), 1).await
+    /// The same from inside of the cluster.
+    pub(crate) async fn load_inside(&self, connections: usize) -> Result<Load> {
+        Load::connect(self.weir.cluster_entry(WEB).await?, self.target(), connections).await
     }
 
     pub(crate) fn target(&self) -> Target {
@@ -128,21 +169,34 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Waits until a proxy gives each application its exact share.
+    /// Waits until a proxy gives each application its exact share, and sees that it goes on with that.
     pub(crate) async fn await_served(&self, proxy: &Pod, weights: &[(&str, u32)]) -> Result<()> {
         let sum = weights.iter().map(|(_, weight)| u64::from(*weight)).sum();
-        let wanted = weights.iter().filter(|(_, weight)| *weight > 0);
-        let wanted = wanted
+        let wanted: BTreeMap<_, _> = weights
+            .iter()
+            .filter(|(_, weight)| *weight > 0)
             .map(|(name, weight)| ((*name).to_owned(), u64::from(*weight)))
             .collect();
-        eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
-            let mut load = self.load_of(proxy).await?;
+        let address = SocketAddr::new(proxy.address, 8000);
+        let mut load = eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
+            let target = Target {
+                host: self.quiet_host(),
+                ..self.target()
+            };
+            let mut load = Load::connect(address, target, 1).await?;
             load.reconnect();
             let answers = load.send("served", sum).await;
             ensure!(answers.by_backend == wanted, "{answers:?}");
-            Ok(())
+            Ok(load)
         })
-        .await
+        .await?;
+        let answers = load.send("served", sum).await;
+        ensure!(
+            answers.by_backend == wanted && answers.failed == 0,
+            "{} does not go on with {weights:?}: {answers:?}",
+            proxy.name
+        );
+        Ok(())
     }
 
     /// The operator that writes.
@@ -160,6 +214,14 @@ impl<'a> Scene<'a> {
     pub(crate) async fn end(self) -> Result<()> {
         self.weir.uninstall().await
     }
+}
+
+fn to_split(host: &str) -> Value {
+    json!({
+        "match": format!("Host(`{host}`)"),
+        "kind": "Rule",
+        "services": [{"name": SPLIT, "kind": "TraefikService"}],
+    })
 }
 
 fn split(weights: &[(&str, u32)]) -> Value {
