@@ -17,14 +17,16 @@ pub enum Failure {
     NoRoute,
     /// The route has nothing usable behind it.
     NoServer,
-    /// The service wants a protocol that this build does not speak; it never gets another one instead.
-    Protocol,
+    /// TLS cannot be spoken as the service's transport wants it; it is never spoken in another way instead.
+    TlsSettings,
     /// The endpoint's name does not resolve.
     Resolve,
     /// No connection: refused, unreachable, reset.
     Connect,
     /// No connection in time.
     ConnectTimeout,
+    /// TLS with the upstream fails: its certificate is not believed, or it speaks something else.
+    Tls,
     /// The upstream closed the connection without an answer.
     Closed,
     /// The connection broke.
@@ -42,17 +44,18 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::RequestBody,
         Self::ClientGone,
         Self::NotImplemented,
         Self::NoRoute,
         Self::NoServer,
-        Self::Protocol,
+        Self::TlsSettings,
         Self::Resolve,
         Self::Connect,
         Self::ConnectTimeout,
+        Self::Tls,
         Self::Closed,
         Self::Broken,
         Self::ResponseTimeout,
@@ -69,10 +72,11 @@ impl Failure {
             Self::NotImplemented => "not_implemented",
             Self::NoRoute => "no_route",
             Self::NoServer => "no_server",
-            Self::Protocol => "protocol",
+            Self::TlsSettings => "tls_settings",
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::ConnectTimeout => "connect_timeout",
+            Self::Tls => "tls",
             Self::Closed => "closed",
             Self::Broken => "broken",
             Self::ResponseTimeout => "response_timeout",
@@ -89,11 +93,11 @@ impl Failure {
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Protocol | Self::Resolve | Self::Connect | Self::Closed | Self::Broken => {
+            Self::TlsSettings | Self::Resolve | Self::Connect | Self::Closed | Self::Broken => {
                 StatusCode::BAD_GATEWAY
             }
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Tls | Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -26,6 +26,8 @@ mod process;
 pub mod readiness;
 pub mod router;
 pub mod state;
+pub mod sticky;
 pub mod telemetry;
+pub mod tls;
 mod upstream;
 mod worker;

@@ -1,15 +1,17 @@
 //! Building a forest from its leaves up.
 
-use std::{cmp::Reverse, collections::VecDeque};
+use std::{cmp::Reverse, collections::VecDeque, sync::Arc};
 
 use weir_model::weight::Weight;
 
-use super::{Forest, LeafIndex, NodeIndex, Target, forest::Step, split::Split};
+use super::{Choice, Counter, Forest, LeafIndex, NodeIndex, StickyChild, Target, forest::Step, split::Split};
+use crate::sticky::Cookie;
 
 /// Builds a [`Forest`]. A node is made after all that it leads to, so no cycle can be written down
 /// and nothing here recurses, however deep the graph is.
 #[derive(Debug, Default)]
 pub struct ForestBuilder {
+    choices: Vec<Choice>,
     steps: Vec<Step>,
     targets: Vec<Target>,
 }
@@ -35,7 +37,7 @@ impl ForestBuilder {
         let mut children: Vec<(u64, u32)> = children
             .into_iter()
             .filter_map(|(node, weight)| Some((u64::from(weight.get()), node?.0)))
-            .filter(|(weight, _)| *weight > 0)
+            .filter(|(weight, node)| *weight > 0 && self.is_free(*node))
             .collect();
         // The lightest at the end, among equals the last child: it becomes a left side, which is served
         // after the right one. What is joined gets heavier, so both lists stay sorted.
@@ -48,6 +50,43 @@ impl ForestBuilder {
             joined.push_back((left.0 + right.0, step));
         }
         lightest(&mut children, &mut joined).map(|(_, step)| NodeIndex(step))
+    }
+
+    /// The same choice where a cookie may make it: of all usable `children`, those without a weight included. None when
+    /// there is none. `counter` counts the requests without a cookie.
+    pub fn sticky(
+        &mut self,
+        cookie: Cookie,
+        counter: Arc<Counter>,
+        children: &[StickyChild],
+    ) -> Option<NodeIndex> {
+        let choice = self.choices.len() as u32;
+        let wrapped: Vec<_> = (0..)
+            .zip(children)
+            .map(|(child, StickyChild { node, weight, .. })| {
+                let node = node.0;
+                let step = self.push(Step::Chosen { choice, child, node });
+                (Some(NodeIndex(step)), *weight)
+            })
+            .collect();
+        let free = self.weighted(wrapped).map(|node| node.0);
+        if children.is_empty() {
+            return None;
+        }
+        self.choices.push(Choice::new(cookie, counter, children, free));
+        Some(NodeIndex(self.push(Step::Sticky(choice))))
+    }
+
+    /// Whether a request without cookies gets anywhere from a step.
+    fn is_free(&self, mut step: u32) -> bool {
+        loop {
+            match &self.steps[step as usize] {
+                Step::Leaf(_) | Step::Split(_) => return true,
+                Step::Mirror { main, .. } => step = *main,
+                Step::Chosen { node, .. } => step = *node,
+                Step::Sticky(choice) => return self.choices[*choice as usize].free.is_some(),
+            }
+        }
     }
 
     /// A mirror; none when its main service is not usable. `targets` are the usable ones.
@@ -74,6 +113,7 @@ impl ForestBuilder {
     /// The forest.
     pub fn finish(self) -> Forest {
         Forest {
+            choices: self.choices.into(),
             steps: self.steps.into(),
             targets: self.targets.into(),
         }

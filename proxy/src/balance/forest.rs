@@ -3,6 +3,7 @@
 use hashbrown::HashSet;
 
 use super::{
+    choice::Choice,
     mirror::{Target, copy_index},
     split::Split,
 };
@@ -44,6 +45,7 @@ pub struct CopyPick {
 /// ([`super::ForestBuilder`] makes no others), so every way ends.
 #[derive(Debug, Default)]
 pub struct Forest {
+    pub(super) choices: Box<[Choice]>,
     pub(super) steps: Box<[Step]>,
     pub(super) targets: Box<[Target]>,
 }
@@ -51,6 +53,12 @@ pub struct Forest {
 /// An entry of the array.
 #[derive(Debug)]
 pub(super) enum Step {
+    /// A child of a sticky choice: what was chosen is told.
+    Chosen {
+        choice: u32,
+        child: u32,
+        node: u32,
+    },
     Leaf(LeafIndex),
     Split(Split),
     Mirror {
@@ -59,31 +67,69 @@ pub(super) enum Step {
         first: u32,
         end: u32,
     },
+    /// A place among the choices.
+    Sticky(u32),
+}
+
+/// What a pick meets on its way.
+pub trait Visitor {
+    /// A mirror makes a copy. Copies are picked by themselves, from [`Target::node`] and [`CopyPick::n`], so that they take
+    /// their own turns and never those of main.
+    fn copy(&mut self, copy: CopyPick);
+
+    /// The child that the request's cookie names, if it has one that names any.
+    fn find(&mut self, choice: &Choice) -> Option<usize>;
+
+    /// A child was chosen without a cookie.
+    fn chosen(&mut self, choice: &Choice, child: usize);
+}
+
+/// Has no cookies.
+impl<F: FnMut(CopyPick)> Visitor for F {
+    fn copy(&mut self, copy: CopyPick) {
+        self(copy);
+    }
+
+    fn find(&mut self, _: &Choice) -> Option<usize> {
+        None
+    }
+
+    fn chosen(&mut self, _: &Choice, _: usize) {}
 }
 
 impl Forest {
-    /// Picks for request `n` of `root`, an index from this forest. Each mirror on the way hands the copies that it
-    /// makes to `copies`; these are then picked by themselves, from [`Target::node`] and
-    /// [`CopyPick::n`], so that they take their own turns and never those of main.
+    /// Picks for request `n` of `root`, an index from this forest; none where only cookies lead on, and the request has
+    /// none.
     ///
-    /// Wait-free and without allocation.
+    /// Wait-free, and without allocation but what the visitor does.
     #[inline]
-    pub fn pick(&self, root: NodeIndex, n: u64, mut copies: impl FnMut(CopyPick)) -> Pick {
+    pub fn pick(&self, root: NodeIndex, n: u64, mut visitor: impl Visitor) -> Option<Pick> {
         let (mut at, mut n) = (root.0, n);
         loop {
             match &self.steps[at as usize] {
-                Step::Leaf(leaf) => return Pick { leaf: *leaf, turn: n },
+                Step::Leaf(leaf) => return Some(Pick { leaf: *leaf, turn: n }),
                 Step::Split(split) => (at, n) = split.hand_down(n),
                 Step::Mirror { main, first, end } => {
                     for target in *first..*end {
                         if let Some(n) = copy_index(n, self.targets[target as usize].percent) {
-                            copies(CopyPick {
+                            visitor.copy(CopyPick {
                                 n,
                                 target: TargetIndex(target),
                             });
                         }
                     }
                     at = *main;
+                }
+                Step::Sticky(choice) => {
+                    let choice = &self.choices[*choice as usize];
+                    match visitor.find(choice).and_then(|child| choice.children.get(child)) {
+                        Some((node, counter)) => (at, n) = (*node, counter.next()),
+                        None => (at, n) = (choice.free?, choice.counter.next()),
+                    }
+                }
+                Step::Chosen { choice, child, node } => {
+                    visitor.chosen(&self.choices[*choice as usize], *child as usize);
+                    at = *node;
                 }
             }
         }
@@ -114,6 +160,10 @@ impl Forest {
                     open.push((first, index));
                 }
                 Step::Mirror { main, .. } => open.push((*main, n)),
+                Step::Chosen { node, .. } => open.push((*node, n)),
+                Step::Sticky(choice) => {
+                    open.extend(self.choices[*choice as usize].free.map(|free| (free, n)));
+                }
             }
         }
         None

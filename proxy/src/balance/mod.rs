@@ -10,10 +10,16 @@
 //! of sum(weights) consecutive requests each child gets exactly its weight, at each level of nesting,
 //! wherever the window starts.
 //!
+//! Where a service is sticky, a cookie may choose instead ([`Choice`]). So only a part of its requests takes part in the
+//! order, and which part follows the clients' habits. It counts that part by itself, and what cookies lead to each
+//! child as well.
+//!
 //! A child that has nothing usable below it has no place in the forest; so its siblings share its
 //! part by their weights, at every level, and no pick ever meets a dead end.
 
 mod build;
+mod choice;
+mod counter;
 mod forest;
 mod mirror;
 mod split;
@@ -21,5 +27,7 @@ mod split;
 mod tests;
 
 pub use build::ForestBuilder;
-pub use forest::{CopyPick, Forest, LeafIndex, NodeIndex, Pick, TargetIndex};
+pub use choice::{Choice, StickyChild};
+pub use counter::Counter;
+pub use forest::{CopyPick, Forest, LeafIndex, NodeIndex, Pick, TargetIndex, Visitor};
 pub use mirror::{Mirror, Target};

@@ -86,7 +86,9 @@ impl Planted {
 }
 
 fn pick(forest: &Forest, root: NodeIndex, n: u64) -> Pick {
-    forest.pick(root, n, |_| panic!("a copy without a mirror"))
+    forest
+        .pick(root, n, |_: CopyPick| panic!("a copy without a mirror"))
+        .unwrap()
 }
 
 /// How many splits a pick passes at most.
@@ -104,6 +106,7 @@ fn levels(forest: &Forest, root: NodeIndex) -> u32 {
                     .unwrap()
             }
             Step::Mirror { main, .. } => below[*main as usize],
+            Step::Chosen { .. } | Step::Sticky(_) => panic!("a cookie without a sticky service"),
         });
     }
     below[root.0 as usize]
@@ -117,6 +120,7 @@ fn reachable(forest: &Forest, root: NodeIndex) -> Vec<LeafIndex> {
             Step::Leaf(leaf) => leaves.push(*leaf),
             Step::Split(split) => open.extend(split.sides()),
             Step::Mirror { main, .. } => open.push(*main),
+            Step::Chosen { .. } | Step::Sticky(_) => panic!("a cookie without a sticky service"),
         }
     }
     leaves
@@ -304,10 +308,10 @@ fn target(node: NodeIndex, of_requests: u8) -> Target {
 fn count(forest: &Forest, root: NodeIndex, n: u64, taken: &mut [u64]) {
     let mut open = vec![(root, n)];
     while let Some((node, n)) = open.pop() {
-        let pick = forest.pick(node, n, |copy| {
+        let pick = forest.pick(node, n, |copy: CopyPick| {
             open.push((forest.target(copy.target).node, copy.n));
         });
-        taken[pick.leaf.0 as usize] += 1;
+        taken[pick.unwrap().leaf.0 as usize] += 1;
     }
 }
 
@@ -450,6 +454,6 @@ fn a_pick_through_a_hundred_thousand_mirrors_needs_no_stack() {
     }
     let forest = builder.finish();
     let mut copies = 0;
-    forest.pick(root, 0, |_| copies += 1);
+    forest.pick(root, 0, |_: CopyPick| copies += 1);
     assert_eq!(copies, 100_000);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use weir_model::{
-    document::{Config, Endpoints},
+    document::{Config, Endpoints, Secrets},
     entry_point::EntryPoint,
 };
 
@@ -45,6 +45,7 @@ struct Serving {
     /// The digests of later endpoints that are served with the config of before.
     followed: Option<Digests>,
     routing: Arc<Routing>,
+    secrets: Arc<Secrets>,
 }
 
 /// What came of a look at the directory.
@@ -140,7 +141,7 @@ impl Applier {
         let Documents {
             config,
             endpoints,
-            secrets: _,
+            secrets,
         } = documents;
         let routing = match &self.serving {
             Some(serving) if Arc::ptr_eq(&serving.config, config) => Arc::clone(&serving.routing),
@@ -152,6 +153,7 @@ impl Applier {
             config,
             Arc::clone(&routing),
             endpoints,
+            secrets,
             &mut self.registry,
         ));
         let outcome = Outcome::Loaded {
@@ -172,6 +174,7 @@ impl Applier {
             endpoints: Arc::clone(endpoints),
             followed: None,
             routing,
+            secrets: Arc::clone(secrets),
         });
         Ok(outcome)
     }
@@ -199,6 +202,7 @@ impl Applier {
             &serving.config,
             Arc::clone(&serving.routing),
             &endpoints,
+            &serving.secrets,
             &mut self.registry,
         ));
         tracing::info!("what is served goes on with new endpoints");

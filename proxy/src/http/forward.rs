@@ -3,8 +3,8 @@
 use std::{convert::Infallible, rc::Rc};
 
 use http::{
-    HeaderValue, Request, Response, StatusCode, Version,
-    header::{CONNECTION, HOST, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Version,
+    header::{CONNECTION, HOST, SET_COOKIE, TRANSFER_ENCODING},
     request::Parts,
 };
 use hyper::body::{Body as _, Incoming};
@@ -16,11 +16,12 @@ use super::{
     request, respond,
 };
 use crate::{
-    balance::Pick,
+    balance::{Choice, CopyPick, Pick, Visitor},
     error::{CLIENT_CLOSED_REQUEST, Failure},
     mirror::Shadow,
     router::RequestView,
     state::Held as Snapshot,
+    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
 };
 
@@ -52,6 +53,7 @@ pub(super) fn handle(
 
 /// A request that is ready to be sent.
 struct Prepared {
+    cookies: Option<Box<Cookies>>,
     snapshot: Rc<Snapshot>,
     /// The place of the route.
     route: usize,
@@ -65,7 +67,12 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     let (mut parts, body) = request.into_parts();
     request::normalize(&mut parts)?;
     let snapshot = client.worker.snapshot();
-    let (route, pick, shadow) = pick(client, &snapshot, &parts, &body)?;
+    let Picked {
+        cookies,
+        route,
+        pick,
+        shadow,
+    } = pick(client, &snapshot, &parts, &body)?;
     let process = &client.worker.process;
     headers::prepare_request(
         &mut parts.headers,
@@ -88,6 +95,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     }
     let request = Some(Request::from_parts(parts, body));
     Ok(Prepared {
+        cookies,
         snapshot,
         route,
         pick,
@@ -96,13 +104,27 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     })
 }
 
-/// Where a request goes, by which route, and the copies that mirrors on the way make of it.
+/// Cookies to set: of each sticky service on the way that the request had none of, or one of an older form. In a box, as
+/// most requests have nothing there.
+#[derive(Debug, Default)]
+struct Cookies(Vec<HeaderValue>);
+
+/// Where a request goes.
+struct Picked {
+    cookies: Option<Box<Cookies>>,
+    /// The place of the route.
+    route: usize,
+    pick: Pick,
+    /// The copies that mirrors on the way make of it.
+    shadow: Option<Rc<Shadow>>,
+}
+
 fn pick(
     client: &Rc<Client>,
     snapshot: &Rc<Snapshot>,
     parts: &Parts,
     body: &Incoming,
-) -> Result<(usize, Pick, Option<Rc<Shadow>>), Failure> {
+) -> Result<Picked, Failure> {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let (path, query) = (parts.uri.path(), parts.uri.query());
     let (method, host) = (parts.method.as_str(), host.unwrap_or_default());
@@ -112,10 +134,16 @@ fn pick(
         .route(client.entry_point, &view)
         .ok_or(Failure::NoRoute)?;
     let root = route.target.ok_or(Failure::NoServer)?;
-    let mut copies = Vec::new();
+    let mut way = Way {
+        cookies: None,
+        copies: Vec::new(),
+        headers: &parts.headers,
+    };
     let pick = snapshot
         .forest()
-        .pick(root, route.counter.next(), |copy| copies.push(copy));
+        .pick(root, route.counter.next(), &mut way)
+        .ok_or(Failure::NoServer)?;
+    let Way { cookies, copies, .. } = way;
     let shadow = (!copies.is_empty()).then(|| {
         let upgrade = headers::wants_upgrade(&parts.headers);
         Shadow::new(
@@ -126,7 +154,38 @@ fn pick(
             upgrade,
         )
     });
-    Ok((place, pick, shadow))
+    Ok(Picked {
+        cookies,
+        route: place,
+        pick,
+        shadow,
+    })
+}
+
+/// What a request meets while it is picked.
+struct Way<'a> {
+    cookies: Option<Box<Cookies>>,
+    copies: Vec<CopyPick>,
+    headers: &'a HeaderMap,
+}
+
+impl Visitor for &mut Way<'_> {
+    fn copy(&mut self, copy: CopyPick) {
+        self.copies.push(copy);
+    }
+
+    fn find(&mut self, choice: &Choice) -> Option<usize> {
+        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
+        if !found.current {
+            self.chosen(choice, found.place);
+        }
+        Some(found.place)
+    }
+
+    fn chosen(&mut self, choice: &Choice, child: usize) {
+        let cookies = self.cookies.get_or_insert_default();
+        cookies.0.push(choice.cookie.set(choice.token(child)));
+    }
 }
 
 fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incoming) -> RequestBody {
@@ -151,13 +210,22 @@ impl Prepared {
         if let Some(shadow) = &self.shadow {
             shadow.main_answered();
         }
-        respond(client, sent?)
+        let mut sent = sent?;
+        let of_endpoint = sent.cookie.take().map(|cookie| *cookie);
+        // who was sent elsewhere in need comes back to what was chosen
+        let chosen = self.cookies.take().filter(|_| !sent.elsewhere);
+        let on_the_way = chosen.into_iter().flat_map(|cookies| cookies.0);
+        let mut response = respond(client, sent)?;
+        for cookie in on_the_way.chain(of_endpoint) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 }
 
 /// Hands an upstream's answer to the client.
 fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Failure> {
-    let Sent { response, lease } = sent;
+    let Sent { response, lease, .. } = sent;
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::Switched);

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use http::Version;
+use http::{HeaderMap, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::{
@@ -12,11 +12,12 @@ use tokio::{
 
 use super::{Kept, shadow::Head};
 use crate::{
-    balance::{CopyPick, Target},
+    balance::{Choice, CopyPick, Target, Visitor},
     error::Failure,
     http::{RequestBody, remove_framing},
     metrics::{MirrorDrop, MirrorLabels, class},
     state::Held as Snapshot,
+    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
     worker::Worker,
 };
@@ -124,7 +125,7 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
         }
         Err(_) => mirrored.failed += 1,
     });
-    if let Ok(Sent { response, lease }) = sent {
+    if let Ok(Sent { response, lease, .. }) = sent {
         let discarding = discard(response.into_body(), limits.mirror_max_response_bytes);
         if timeout_at(deadline, discarding).await.unwrap_or(false) {
             lease.release();
@@ -142,7 +143,13 @@ async fn send_copy(
 ) -> Result<Sent, Failure> {
     let forest = request.snapshot.forest();
     let mut copies = Vec::new();
-    let pick = forest.pick(forest.target(copy.target).node, copy.n, |copy| copies.push(copy));
+    let way = Way {
+        copies: &mut copies,
+        headers: &head.headers,
+    };
+    let pick = forest
+        .pick(forest.target(copy.target).node, copy.n, way)
+        .ok_or(Failure::NoServer)?;
     if matches!(body, CopyBody::Removed) {
         remove_framing(&mut head.headers);
     }
@@ -169,6 +176,25 @@ async fn send_copy(
         start(request, copies, &head, &Ok(kept));
     }
     sent.unwrap_or(Err(Failure::ResponseTimeout))
+}
+
+/// What a copy meets while it is picked. Its client's cookies count; it gets none.
+struct Way<'a> {
+    copies: &'a mut Vec<CopyPick>,
+    headers: &'a HeaderMap,
+}
+
+impl Visitor for Way<'_> {
+    fn copy(&mut self, copy: CopyPick) {
+        self.copies.push(copy);
+    }
+
+    fn find(&mut self, choice: &Choice) -> Option<usize> {
+        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
+        Some(found.place)
+    }
+
+    fn chosen(&mut self, _: &Choice, _: usize) {}
 }
 
 /// Reads a response that nobody wants, so that its connection can be used again. False: it is not worth it.

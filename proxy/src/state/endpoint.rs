@@ -1,7 +1,7 @@
 //! One address that requests are sent to.
 
 use http::HeaderValue;
-use weir_model::document::Address;
+use weir_model::document::{Address, Scheme};
 
 use super::hold_out::HoldOut;
 
@@ -13,13 +13,15 @@ pub struct Endpoint {
     pub id: u64,
     /// Where it listens. A name is still to be looked up.
     pub address: Address,
+    /// How it is spoken with.
+    pub scheme: Scheme,
     /// The address as a `Host` header, for leaves that do not pass the client's.
     pub authority: HeaderValue,
     hold_out: HoldOut,
 }
 
 impl Endpoint {
-    pub(super) fn new(id: u64, address: Address) -> Self {
+    pub(super) fn new(id: u64, address: Address, scheme: Scheme) -> Self {
         // an address has none of the characters that a header must not have
         let authority =
             HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""));
@@ -27,6 +29,7 @@ impl Endpoint {
             id,
             address,
             authority,
+            scheme,
             hold_out: HoldOut::default(),
         }
     }

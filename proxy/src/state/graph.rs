@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use weir_model::document::{self, Config, EndpointSet, Endpoints, NodeId, NodeSpec, TransportId};
+use weir_model::document::{
+    self, Config, EndpointSet, Endpoints, NodeId, NodeSpec, Scheme, Secrets, TransportId,
+};
 
-use super::{Leaf, Registry, Transport, Unsupported};
-use crate::balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, Target};
+use super::{Affinity, Endpoint, Leaf, Registry, Transport};
+use crate::{
+    balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target},
+    tls::TlsError,
+};
 
 /// Builds the forest of what routes reach. A node is built after all that it leads to and kept for
 /// its other parents; the stack is a list, so depth costs no recursion.
@@ -16,19 +21,29 @@ pub(super) struct GraphBuilder<'a> {
     registry: &'a mut Registry,
     forest: ForestBuilder,
     leaves: Vec<Arc<Leaf>>,
-    transports: HashMap<Option<&'a TransportId>, Arc<Transport>>,
+    secrets: &'a Secrets,
+    transports: HashMap<(Option<&'a TransportId>, Scheme), Made>,
     /// What came of each node; nothing: not usable, or still being built.
     built: HashMap<&'a NodeId, Option<NodeIndex>>,
 }
 
+/// A transport, and why it must not be used.
+type Made = (Arc<Transport>, Option<Arc<TlsError>>);
+
 impl<'a> GraphBuilder<'a> {
-    pub(super) fn new(config: &'a Config, endpoints: &'a Endpoints, registry: &'a mut Registry) -> Self {
+    pub(super) fn new(
+        config: &'a Config,
+        endpoints: &'a Endpoints,
+        secrets: &'a Secrets,
+        registry: &'a mut Registry,
+    ) -> Self {
         Self {
             config,
             endpoints,
             registry,
             forest: ForestBuilder::default(),
             leaves: Vec::new(),
+            secrets,
             transports: HashMap::new(),
             built: HashMap::with_capacity(config.nodes.len()),
         }
@@ -74,14 +89,33 @@ impl<'a> GraphBuilder<'a> {
             NodeSpec::Leaf(leaf) => self.leaf(id, &node.label, leaf),
             NodeSpec::Mirror(mirror) => self.mirror(&node.label, mirror),
             NodeSpec::Missing(_) => None,
-            NodeSpec::Weighted(weighted) => {
-                let built = &self.built;
-                let children = weighted.children.iter();
-                let children =
-                    children.map(|child| (built.get(&child.node).copied().flatten(), child.weight));
-                self.forest.weighted(children)
-            }
+            NodeSpec::Weighted(weighted) => self.weighted(id, weighted),
         }
+    }
+
+    fn weighted(&mut self, id: &NodeId, weighted: &document::Weighted) -> Option<NodeIndex> {
+        let built = |child: &document::Child| self.built.get(&child.node).copied().flatten();
+        let Some(cookie) = &weighted.sticky else {
+            let children = weighted.children.iter();
+            let children = children.map(|child| (built(child), child.weight));
+            return self.forest.weighted(children);
+        };
+        let usable: Vec<_> = weighted
+            .children
+            .iter()
+            .filter_map(|child| Some((child, built(child)?)))
+            .collect();
+        let children: Vec<_> = usable
+            .into_iter()
+            .map(|(child, node)| StickyChild {
+                counter: self.registry.sticky_counter(id, &child.identity),
+                identity: child.identity.as_str().into(),
+                node,
+                weight: child.weight,
+            })
+            .collect();
+        let counter = self.registry.sticky_counter(id, "");
+        self.forest.sticky(cookie.into(), counter, &children)
     }
 
     fn mirror(&mut self, label: &str, mirror: &document::Mirror) -> Option<NodeIndex> {
@@ -108,13 +142,25 @@ impl<'a> GraphBuilder<'a> {
         if addresses.is_empty() {
             return None;
         }
-        let transport = self.transport(leaf.transport.as_ref());
-        let endpoints = addresses
-            .iter()
-            .map(|address| self.registry.endpoint(address, leaf.scheme, &transport))
-            .collect();
+        let (transport, unusable) = self.transport(leaf.transport.as_ref(), leaf.scheme);
+        let mut known = |addresses: &[document::Address]| -> Box<[Arc<Endpoint>]> {
+            let addresses = addresses.iter();
+            addresses
+                .map(|address| self.registry.endpoint(address, leaf.scheme, &transport))
+                .collect()
+        };
+        let affinity = leaf.sticky.as_ref().map(|cookie| {
+            let named = [known(ready), known(terminating)].concat();
+            (cookie.into(), named.into())
+        });
+        let endpoints = known(addresses);
+        let affinity = affinity.map(|(cookie, named)| {
+            let counter = self.registry.sticky_counter(id, "");
+            Box::new(Affinity::new(cookie, counter, named))
+        });
         let index = LeafIndex(self.leaves.len() as u32);
         self.leaves.push(Arc::new(Leaf {
+            affinity,
             endpoints,
             flush: leaf.flush_interval.into(),
             id: id.clone(),
@@ -122,18 +168,24 @@ impl<'a> GraphBuilder<'a> {
             pass_host_header: leaf.pass_host_header,
             scheme: leaf.scheme,
             transport,
-            unsupported: Unsupported::of(leaf.scheme),
+            unusable,
         }));
         Some(self.forest.leaf(index))
     }
 
-    fn transport(&mut self, id: Option<&'a TransportId>) -> Arc<Transport> {
-        let config = self.config;
-        let settings = || {
-            id.and_then(|id| config.transports.get(id))
-                .map(Transport::from)
-                .unwrap_or_default()
+    fn transport(&mut self, id: Option<&'a TransportId>, scheme: Scheme) -> Made {
+        let (config, secrets) = (self.config, self.secrets);
+        let make = || {
+            let transport = id.and_then(|id| config.transports.get(id));
+            match Transport::new(transport, scheme, secrets) {
+                Ok(made) => (Arc::new(made), None),
+                Err(error) => {
+                    let transport = id.map_or("the default one", TransportId::as_str);
+                    tracing::warn!(transport, %error, "its services answer 502");
+                    (Arc::default(), Some(Arc::new(error)))
+                }
+            }
         };
-        Arc::clone(self.transports.entry(id).or_insert_with(|| Arc::new(settings())))
+        self.transports.entry((id, scheme)).or_insert_with(make).clone()
     }
 }

@@ -7,11 +7,14 @@ use weir_model::{
     duration::GoDuration,
 };
 
-use super::{Endpoint, Transport};
+use super::{Affinity, Endpoint, Transport};
+use crate::tls::TlsError;
 
 /// A reference to a port of a Service that has endpoints.
 #[derive(Debug)]
 pub struct Leaf {
+    /// Which endpoint a client's cookie names.
+    pub affinity: Option<Box<Affinity>>,
     /// The node's id in the config.
     pub id: NodeId,
     /// When response bytes are sent on.
@@ -24,9 +27,8 @@ pub struct Leaf {
     pub scheme: Scheme,
     /// How connections are made.
     pub transport: Arc<Transport>,
-    /// Why nothing can be sent there yet: such a leaf answers 502, rather than being reached in a
-    /// way that nobody asked for.
-    pub unsupported: Option<Unsupported>,
+    /// Why nothing can be sent there: such a leaf answers 502, rather than being reached in a way that nobody asked for.
+    pub unusable: Option<Arc<TlsError>>,
     /// Never empty: the ready ones, or the terminating ones where none is ready.
     pub(super) endpoints: Box<[Arc<Endpoint>]>,
 }
@@ -78,15 +80,6 @@ pub enum Flush {
     Within(Duration),
 }
 
-/// What weir cannot do towards an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unsupported {
-    /// HTTP/2 without TLS.
-    H2c,
-    /// TLS.
-    Https,
-}
-
 impl From<GoDuration> for Flush {
     /// 0: as long as it takes, negative: not at all.
     fn from(interval: GoDuration) -> Self {
@@ -98,18 +91,10 @@ impl From<GoDuration> for Flush {
     }
 }
 
-impl Unsupported {
-    pub(super) fn of(scheme: Scheme) -> Option<Self> {
-        match scheme {
-            Scheme::H2c => Some(Self::H2c),
-            Scheme::Http => None,
-            Scheme::Https => Some(Self::Https),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use weir_model::document::Secrets;
+
     use super::*;
     use crate::state::{Registry, Routing, Snapshot, fixture::Fixture};
 
@@ -120,6 +105,7 @@ mod tests {
             &fixture.config,
             Arc::new(routing),
             &fixture.endpoints,
+            &Secrets::default(),
             &mut Registry::new(0),
         );
         Arc::clone(&snapshot.leaves()[0])

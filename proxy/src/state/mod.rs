@@ -4,7 +4,7 @@
 //! Endpoints and counters are shared by the snapshots that have them in common: [`Registry`] finds
 //! them by what identifies them, and forgets them when no snapshot has them any more.
 
-mod counter;
+mod affinity;
 mod current;
 mod endpoint;
 #[cfg(test)]
@@ -19,10 +19,10 @@ mod snapshot;
 mod tests;
 mod transport;
 
-pub use counter::Counter;
+pub use affinity::{Affinity, Named};
 pub use current::{Current, Held, Reader};
 pub use endpoint::Endpoint;
-pub use leaf::{Flush, Leaf, Unsupported};
+pub use leaf::{Flush, Leaf};
 pub use registry::Registry;
 pub use routing::{Routing, RoutingError};
 pub use snapshot::{Route, Snapshot};

@@ -3,14 +3,17 @@
 use std::sync::{Arc, Weak};
 
 use hashbrown::HashMap;
-use weir_model::document::{Address, RouteId, Scheme};
+use weir_model::document::{Address, NodeId, RouteId, Scheme};
 
-use super::{Counter, Endpoint, Transport};
+use super::{Endpoint, Transport};
+use crate::balance::Counter;
 
 /// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
 /// nothing alive: what no snapshot has any more is forgotten at the next [`Registry::sweep`].
 #[derive(Debug)]
 pub struct Registry {
+    /// By the sticky node and the identity of its child, or nothing.
+    sticky_counters: HashMap<(NodeId, Box<str>), Weak<Counter>>,
     counters: HashMap<RouteId, Weak<Counter>>,
     endpoints: HashMap<(Address, Scheme, Arc<Transport>), Weak<Endpoint>>,
     next_endpoint: u64,
@@ -23,6 +26,7 @@ impl Registry {
     /// `u64::MAX`, so it should leave room for all requests of the process's life: below 2⁶², say.
     pub fn new(offset: u64) -> Self {
         Self {
+            sticky_counters: HashMap::new(),
             counters: HashMap::new(),
             endpoints: HashMap::new(),
             next_endpoint: 1,
@@ -40,6 +44,19 @@ impl Registry {
         counter
     }
 
+    /// The counter of what cookies lead to a sticky node's child; with an empty identity of what it chooses for.
+    pub(super) fn sticky_counter(&mut self, service: &NodeId, identity: &str) -> Arc<Counter> {
+        let known = self
+            .sticky_counters
+            .entry((service.clone(), identity.into()))
+            .or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let counter = Arc::new(Counter::new(self.offset));
+            *known = Arc::downgrade(&counter);
+            counter
+        })
+    }
+
     /// The endpoint at an address, reached in the given way.
     pub(super) fn endpoint(
         &mut self,
@@ -52,7 +69,7 @@ impl Registry {
             .entry((address.clone(), scheme, Arc::clone(transport)))
             .or_default();
         known.upgrade().unwrap_or_else(|| {
-            let endpoint = Arc::new(Endpoint::new(self.next_endpoint, address.clone()));
+            let endpoint = Arc::new(Endpoint::new(self.next_endpoint, address.clone(), scheme));
             self.next_endpoint += 1;
             *known = Arc::downgrade(&endpoint);
             endpoint
@@ -61,6 +78,8 @@ impl Registry {
 
     /// Forgets what no snapshot has any more.
     pub(super) fn sweep(&mut self) {
+        self.sticky_counters
+            .retain(|_, counter| counter.strong_count() > 0);
         self.counters.retain(|_, counter| counter.strong_count() > 0);
         self.endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use weir_model::document::{Config, Endpoints, NodeId, RouteId, Target};
+use weir_model::document::{Config, Endpoints, NodeId, RouteId, Secrets, Target};
 
-use super::{Counter, Leaf, Registry, Routing, graph::GraphBuilder};
+use super::{Leaf, Registry, Routing, graph::GraphBuilder};
 use crate::{
-    balance::{Forest, LeafIndex, NodeIndex},
+    balance::{Counter, Forest, LeafIndex, NodeIndex},
     router::RequestView,
 };
 
@@ -37,16 +37,17 @@ pub struct Route {
 
 impl Snapshot {
     /// From a config that [`weir_model::document::validate`] has passed, its routing, and endpoints of which
-    /// some may be absent.
+    /// some may be absent, as may secrets: what needs these is not reached.
     pub fn build(
         config: &Config,
         routing: Arc<Routing>,
         endpoints: &Endpoints,
+        secrets: &Secrets,
         registry: &mut Registry,
     ) -> Self {
         registry.sweep();
         let counters: Vec<_> = config.routes.keys().map(|id| registry.counter(id)).collect();
-        let mut graph = GraphBuilder::new(config, endpoints, registry);
+        let mut graph = GraphBuilder::new(config, endpoints, secrets, registry);
         let routes = config.routes.iter().zip(counters).map(|((id, route), counter)| {
             let (target, unavailable) = match &route.target {
                 Target::Node(node) => (graph.root(node), None),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::HeaderMap;
-use weir_model::document::{NodeSpec, RouteTls, Scheme, Target};
+use weir_model::document::{NodeSpec, RouteTls, Scheme, Secrets, Target};
 
 use super::{
     fixture::{Fixture, node_id, route_id},
@@ -18,7 +18,13 @@ use crate::router::RequestView;
 
 fn snapshot(fixture: &Fixture, registry: &mut Registry) -> Snapshot {
     let routing = Routing::build(&fixture.config, &[entry_point("web=:80")]).unwrap();
-    Snapshot::build(&fixture.config, Arc::new(routing), &fixture.endpoints, registry)
+    Snapshot::build(
+        &fixture.config,
+        Arc::new(routing),
+        &fixture.endpoints,
+        &Secrets::default(),
+        registry,
+    )
 }
 
 fn entry_point(text: &str) -> weir_model::entry_point::EntryPoint {
@@ -42,11 +48,11 @@ fn send(snapshot: &Snapshot, requests: u64) -> BTreeMap<String, u64> {
         let mut open = vec![(route.target.unwrap(), route.counter.next())];
         while let Some((node, n)) = open.pop() {
             let forest = snapshot.forest();
-            let pick = forest.pick(node, n, |copy| {
+            let pick = forest.pick(node, n, |copy: crate::balance::CopyPick| {
                 open.push((forest.target(copy.target).node, copy.n));
             });
             let label = snapshot
-                .leaf(pick.leaf)
+                .leaf(pick.unwrap().leaf)
                 .label
                 .trim_start_matches("apps-")
                 .split('-')
@@ -205,12 +211,9 @@ fn one_address_reached_in_two_ways_is_two_endpoints() {
     let [one, other] = ids(&fixture);
     assert_ne!(one, other);
     let snapshot = snapshot(&fixture, &mut Registry::new(0));
-    let unsupported: Vec<_> = snapshot
-        .leaves()
-        .iter()
-        .filter_map(|leaf| leaf.unsupported)
-        .collect();
-    assert_eq!(unsupported, [Unsupported::Https]);
+    let speak_tls = |leaf: &Arc<Leaf>| leaf.transport.tls.is_some();
+    assert_eq!(snapshot.leaves().iter().filter(|leaf| speak_tls(leaf)).count(), 1);
+    assert!(snapshot.leaves().iter().all(|leaf| leaf.unusable.is_none()));
 }
 
 #[test]
@@ -248,10 +251,15 @@ fn chains_of_a_hundred_thousand_nodes_need_no_stack() {
         for fixture in [chain(weighted), chain(mirrors)] {
             let snapshot = snapshot(&fixture, &mut Registry::new(1));
             let route = find(&snapshot, 0, "a").unwrap();
-            let pick = snapshot
-                .forest()
-                .pick(route.target.unwrap(), route.counter.next(), |_| {});
-            assert_eq!(&*snapshot.leaf(pick.leaf).label, "apps-n0-80@kubernetescrd");
+            let pick = snapshot.forest().pick(
+                route.target.unwrap(),
+                route.counter.next(),
+                |_: crate::balance::CopyPick| {},
+            );
+            assert_eq!(
+                &*snapshot.leaf(pick.unwrap().leaf).label,
+                "apps-n0-80@kubernetescrd"
+            );
         }
     };
     small_stack.spawn(work).unwrap().join().unwrap();
@@ -296,6 +304,7 @@ fn routes_are_served_where_they_may_be_and_by_precedence() {
             &fixture.config,
             Arc::new(routing),
             &fixture.endpoints,
+            &Secrets::default(),
             &mut Registry::new(0),
         );
         [(0, "a"), (0, "tls"), (1, "tls"), (1, "a"), (2, "a"), (3, "a")].map(|(entry_point, host)| {

@@ -2,15 +2,11 @@
 
 use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
-use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::{net::TcpStream, task::spawn_local, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
 use weir_model::document::{Address, Host};
 
-use super::{
-    connection::{Connection, Lease},
-    socket::Socket,
-};
+use super::{Lease, connection::Connection, socket::Socket, speak};
 use crate::{
     error::Failure,
     state::{Endpoint, Transport},
@@ -25,24 +21,43 @@ pub(super) async fn connect(
     worker: &Rc<Worker>,
     endpoint: &Arc<Endpoint>,
     transport: &Transport,
-    limit: Option<Duration>,
 ) -> Result<Lease, Failure> {
-    let dialling = dial(&endpoint.address);
-    let dialled = match limit {
-        Some(limit) => timeout(limit, dialling)
-            .await
-            .unwrap_or(Err(Failure::ConnectTimeout)),
-        None => dialling.await,
+    let making = worker.upstreams.making(endpoint);
+    let _alone = match &making {
+        None => None,
+        Some(making) => Some(within(transport.dial_timeout, making.lock()).await?),
     };
-    match dialled {
-        Ok(stream) => {
+    // made meanwhile by who was first
+    if making.is_some()
+        && let Some(lease) = Lease::from_pool(worker, endpoint, false)
+    {
+        return Ok(lease);
+    }
+    match Box::pin(make(worker, endpoint, transport)).await {
+        Ok(connection) => {
             endpoint.record_success();
-            start(worker, endpoint, transport, stream).await
+            Ok(Lease::new(worker, connection))
         }
         Err(failure) => {
             endpoint.record_failure(worker.clock.exact_millis());
             Err(failure)
         }
+    }
+}
+
+async fn make(
+    worker: &Rc<Worker>,
+    endpoint: &Arc<Endpoint>,
+    transport: &Transport,
+) -> Result<Connection, Failure> {
+    let stream = within(transport.dial_timeout, dial(&endpoint.address)).await??;
+    speak::start(worker, endpoint, transport, Socket::new(stream)).await
+}
+
+async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Result<T, Failure> {
+    match limit {
+        Some(limit) => timeout(limit, future).await.map_err(|_| Failure::ConnectTimeout),
+        None => Ok(future.await),
     }
 }
 
@@ -75,31 +90,4 @@ async fn first(addresses: impl Iterator<Item = SocketAddr>) -> Result<io::Result
         last = Ok(connected);
     }
     last
-}
-
-/// Starts HTTP on a connection. Its task ends with the connection.
-async fn start(
-    worker: &Rc<Worker>,
-    endpoint: &Arc<Endpoint>,
-    transport: &Transport,
-    stream: TcpStream,
-) -> Result<Lease, Failure> {
-    let socket = Socket::new(stream);
-    let io = TokioIo::new(socket.clone());
-    let handshake = worker.upstreams.client.handshake(io).await;
-    let (sender, connection) = handshake.map_err(|_| Failure::Broken)?;
-    let lease = Lease::new(
-        worker,
-        Connection::new(worker, endpoint, transport, sender, socket),
-    );
-    let (worker, endpoint) = (worker.clone(), endpoint.id);
-    worker.metrics.dialled.inc();
-    worker.metrics.upstream_open.inc();
-    spawn_local(async move {
-        // who sent the request hears of errors
-        let _ = connection.await;
-        worker.metrics.upstream_open.dec();
-        worker.upstreams.forget_closed(endpoint, &worker.metrics);
-    });
-    Ok(lease)
 }

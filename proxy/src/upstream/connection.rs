@@ -1,76 +1,47 @@
-//! A connection to an upstream.
+//! Connections to upstreams, and a request's hold on one.
 
 use std::{
+    cell::Cell,
     fmt,
     rc::Rc,
     sync::{Arc, Weak},
 };
 
+use futures::future::Either;
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::{TrySendError, http1::SendRequest},
+    client::conn::{TrySendError, http1, http2},
 };
 
-use super::socket::Socket;
+use super::{convert, socket::Socket};
 use crate::{
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
     worker::Worker,
 };
 
-/// A connection to an upstream. Dropping it closes it.
-pub(super) struct Connection {
-    sender: SendRequest<RequestBody>,
+/// What holds for a connection, whatever it speaks.
+#[derive(Debug)]
+pub(super) struct About {
     /// The endpoint's id.
     pub(super) endpoint: u64,
     /// Snapshots keep the endpoint; the connection does not.
     known: Weak<Endpoint>,
     /// How many of its kind may wait for a request.
-    max_idle: u32,
+    pub(super) max_idle: usize,
     /// How long it may wait for one; none: as long as the upstream keeps it.
     pub(super) idle_timeout: Option<Ticks>,
-    socket: Socket,
-    /// No request after this one.
-    used_up: bool,
 }
 
-impl Connection {
-    pub(super) fn new(
-        worker: &Worker,
-        endpoint: &Arc<Endpoint>,
-        transport: &Transport,
-        sender: SendRequest<RequestBody>,
-        socket: Socket,
-    ) -> Self {
+impl About {
+    pub(super) fn new(worker: &Worker, endpoint: &Arc<Endpoint>, transport: &Transport) -> Self {
         Self {
-            sender,
             endpoint: endpoint.id,
             known: Arc::downgrade(endpoint),
-            max_idle: u32::try_from(worker.upstreams.max_idle(transport.max_idle)).unwrap_or(u32::MAX),
+            max_idle: worker.upstreams.max_idle(transport.max_idle),
             idle_timeout: transport.idle_timeout.map(|timeout| worker.clock.ticks(timeout)),
-            socket,
-            used_up: false,
         }
-    }
-
-    /// Whether it can take a request now.
-    pub(super) fn is_ready(&self) -> bool {
-        self.sender.is_ready()
-    }
-
-    /// Whether the upstream has neither closed it nor sent what nobody asked for, whatever hyper has heard of it.
-    pub(super) fn is_silent(&self) -> bool {
-        self.socket.is_silent()
-    }
-
-    /// How many of its kind may wait for a request.
-    pub(super) fn max_idle(&self) -> usize {
-        self.max_idle as usize
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
     }
 
     /// Whether its endpoint may still be asked for.
@@ -79,31 +50,107 @@ impl Connection {
     }
 }
 
-impl fmt::Debug for Connection {
+/// A connection that speaks HTTP/1.1: one request has it to itself. Dropping it closes it.
+pub(super) struct Exclusive {
+    pub(super) about: About,
+    pub(super) sender: http1::SendRequest<RequestBody>,
+    pub(super) socket: Socket,
+}
+
+impl Exclusive {
+    /// Whether it can take a request now; when `sure`, the kernel is asked whether the upstream has closed it, or has sent
+    /// what nobody asked for: hyper hears of that later.
+    pub(super) fn is_ready(&self, sure: bool) -> bool {
+        self.sender.is_ready() && (!sure || self.socket.is_silent())
+    }
+}
+
+impl fmt::Debug for Exclusive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("endpoint", &self.endpoint)
+        f.debug_struct("Exclusive")
+            .field("about", &self.about)
             .finish_non_exhaustive()
     }
 }
 
-/// A connection that one request has to itself.
+/// A connection that speaks HTTP/2: several requests share it. It ends when nobody has it any more.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) about: About,
+    /// Whether its requests are for `https://`.
+    pub(super) secure: bool,
+    pub(super) sender: http2::SendRequest<RequestBody>,
+    /// Requests under way.
+    pub(super) streams: Cell<usize>,
+    /// How many the upstream allows.
+    pub(super) most: Rc<Cell<usize>>,
+}
+
+impl Shared {
+    /// Whether it can take one more request.
+    pub(super) fn has_room(&self) -> bool {
+        self.sender.is_ready() && self.streams.get() < self.most.get()
+    }
+}
+
+/// One request's part of a [`Shared`].
+#[derive(Debug)]
+struct Stream(Rc<Shared>);
+
+impl Stream {
+    fn new(shared: Rc<Shared>) -> Self {
+        shared.streams.set(shared.streams.get() + 1);
+        Self(shared)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.set(self.0.streams.get() - 1);
+    }
+}
+
+/// A connection, as it was made.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Exclusive(Box<Exclusive>),
+    Shared(Rc<Shared>),
+}
+
+/// A request's hold on a connection.
 #[derive(Debug)]
 pub(crate) struct Lease {
     worker: Rc<Worker>,
-    connection: Connection,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Exclusive {
+        connection: Box<Exclusive>,
+        /// For one request only.
+        last: bool,
+    },
+    Stream(Stream),
 }
 
 impl Lease {
     pub(super) fn new(worker: &Rc<Worker>, connection: Connection) -> Self {
+        let held = match connection {
+            Connection::Exclusive(connection) => Held::Exclusive {
+                connection,
+                last: false,
+            },
+            Connection::Shared(shared) => Held::Stream(Stream::new(shared)),
+        };
         Self {
             worker: worker.clone(),
-            connection,
+            held,
         }
     }
 
-    /// An unused connection. `once` is whether the request could not be sent again if the upstream turns out to have
-    /// closed it, so that it is worth a look.
+    /// A connection that has room for a request. `once` is whether the request could not be sent again if the upstream
+    /// turns out to have closed it, so that it is worth a look.
     pub(super) fn from_pool(worker: &Rc<Worker>, endpoint: &Endpoint, once: bool) -> Option<Self> {
         let connection = worker.upstreams.take(endpoint.id, once, &worker.metrics)?;
         Some(Self::new(worker, connection))
@@ -112,20 +159,39 @@ impl Lease {
     /// Sends the request. An error that comes with it means that none of it was sent.
     pub(super) fn send(
         &mut self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + use<> {
-        self.connection.sender.try_send_request(request)
+        match &mut self.held {
+            Held::Exclusive { connection, .. } => Either::Left(connection.sender.try_send_request(request)),
+            Held::Stream(Stream(shared)) => {
+                convert::to_http2(&mut request, shared.secure);
+                Either::Right(shared.sender.clone().try_send_request(request))
+            }
+        }
+    }
+
+    /// Makes a request that was not sent what it was before.
+    pub(super) fn restore(&self, request: &mut Request<RequestBody>) {
+        if matches!(self.held, Held::Stream(_)) {
+            convert::to_http1(request);
+        }
     }
 
     /// Lets no other request have it.
     pub(super) fn use_up(&mut self) {
-        self.connection.used_up = true;
+        if let Held::Exclusive { last, .. } = &mut self.held {
+            *last = true;
+        }
     }
 
     /// The response has come to its end: the connection may serve another request, if it is through with this one.
     pub(crate) fn release(self) {
-        let Self { worker, connection } = self;
-        if !connection.used_up {
+        let Self { worker, held } = self;
+        if let Held::Exclusive {
+            connection,
+            last: false,
+        } = held
+        {
             worker.upstreams.give(connection, &worker.clock, &worker.metrics);
         }
     }

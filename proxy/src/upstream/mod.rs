@@ -2,10 +2,12 @@
 
 mod connect;
 mod connection;
+mod convert;
 mod others;
 mod pool;
 mod send;
 mod socket;
+mod speak;
 
 pub(crate) use connection::Lease;
 pub(crate) use pool::Upstreams;

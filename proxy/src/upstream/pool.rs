@@ -1,48 +1,66 @@
 //! A worker's unused connections to upstreams.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use hashbrown::HashMap;
-use hyper::client::conn::http1;
+use hyper::client::conn::{http1, http2};
+use tokio::sync::Mutex;
+use weir_model::document::Scheme;
 
-use super::connection::Connection;
+use super::{
+    connection::{Connection, Exclusive, Shared},
+    speak::{self, Here},
+};
 use crate::{
     http::{Clock, Tick},
     limits::{Limits, share},
     metrics::Shard,
+    state::Endpoint,
 };
 
-/// A worker's unused connections, by endpoint. The one used last is taken first, so that the rest
-/// may grow old and be closed.
+/// A worker's connections that can take a request, by endpoint. Of those that serve one at a time the one used last is taken
+/// first, of those that serve many the first with room, so that the rest may grow old and be closed.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    idle: RefCell<HashMap<u64, Vec<Idle>>>,
+    all: RefCell<HashMap<u64, Pool>>,
     /// How hyper talks to upstreams.
-    pub(super) client: http1::Builder,
+    pub(super) http1: http1::Builder,
+    pub(super) http2: http2::Builder<Here>,
     max_idle: usize,
     workers: usize,
     index: usize,
 }
 
+/// Of one endpoint.
+#[derive(Debug, Default)]
+struct Pool {
+    idle: Vec<Idle<Box<Exclusive>>>,
+    shared: Vec<Idle<Rc<Shared>>>,
+    /// Held by who makes a connection that the others may share.
+    making: Option<Rc<Mutex<()>>>,
+}
+
+/// A connection, and since when it is not used, as far as known.
 #[derive(Debug)]
-struct Idle {
-    connection: Connection,
+struct Idle<C> {
+    connection: C,
     since: Tick,
 }
 
 impl Upstreams {
     /// Of the worker `index` of `workers`.
     pub(crate) fn new(limits: &Limits, workers: usize, index: usize) -> Self {
-        let mut client = http1::Builder::new();
-        client
+        let mut http1 = http1::Builder::new();
+        http1
             .max_buf_size(limits.max_header_bytes.max(64 << 10))
             .max_header_size(limits.max_header_bytes);
         if let Some(most) = limits.own_max_headers() {
-            client.max_headers(most);
+            http1.max_headers(most);
         }
         Self {
-            idle: RefCell::default(),
-            client,
+            all: RefCell::default(),
+            http1,
+            http2: speak::http2_builder(limits),
             max_idle: limits.max_idle_upstream,
             workers,
             index,
@@ -55,24 +73,27 @@ impl Upstreams {
         share(total, self.workers, self.index)
     }
 
-    /// Takes an unused connection, if there is one that is not closed; when `sure`, not even a moment ago.
+    /// Takes a connection that has room for a request, if there is one that is not closed; when `sure`, not even a moment
+    /// ago.
     pub(super) fn take(&self, endpoint: u64, sure: bool, metrics: &Shard) -> Option<Connection> {
-        let mut all = self.idle.borrow_mut();
-        let idle = all.get_mut(&endpoint)?;
-        while let Some(Idle { connection, .. }) = idle.pop() {
+        let mut all = self.all.borrow_mut();
+        let pool = all.get_mut(&endpoint)?;
+        while let Some(Idle { connection, .. }) = pool.idle.pop() {
             metrics.upstream_idle.dec();
-            if connection.is_ready() && (!sure || connection.is_silent()) {
-                return Some(connection);
+            if connection.is_ready(sure) {
+                return Some(Connection::Exclusive(connection));
             }
         }
-        None
+        let mut shared = pool.shared.iter();
+        let found = shared.find(|shared| shared.connection.has_room())?;
+        Some(Connection::Shared(found.connection.clone()))
     }
 
     /// Takes a connection back, unless it is in the middle of something or there are enough.
-    pub(super) fn give(&self, connection: Connection, clock: &Clock, metrics: &Shard) {
-        let mut all = self.idle.borrow_mut();
-        let idle = all.entry(connection.endpoint).or_default();
-        if connection.is_ready() && idle.len() < connection.max_idle() {
+    pub(super) fn give(&self, connection: Box<Exclusive>, clock: &Clock, metrics: &Shard) {
+        let mut all = self.all.borrow_mut();
+        let idle = &mut all.entry(connection.about.endpoint).or_default().idle;
+        if connection.sender.is_ready() && idle.len() < connection.about.max_idle {
             idle.push(Idle {
                 connection,
                 since: clock.now(),
@@ -81,27 +102,64 @@ impl Upstreams {
         }
     }
 
+    /// Lets other requests have a connection, too.
+    pub(super) fn share(&self, connection: Rc<Shared>, clock: &Clock) {
+        let mut all = self.all.borrow_mut();
+        let pool = all.entry(connection.about.endpoint).or_default();
+        // who comes now need not make one of his own
+        pool.making.get_or_insert_default();
+        pool.shared.push(Idle {
+            connection,
+            since: clock.now(),
+        });
+    }
+
+    /// What to hold while a connection to an endpoint is made; none: its connections are not shared, as far as known.
+    pub(super) fn making(&self, endpoint: &Endpoint) -> Option<Rc<Mutex<()>>> {
+        let mut all = self.all.borrow_mut();
+        if endpoint.scheme == Scheme::H2c {
+            let pool = all.entry(endpoint.id).or_default();
+            return Some(pool.making.get_or_insert_default().clone());
+        }
+        all.get(&endpoint.id)?.making.clone()
+    }
+
     /// Forgets the connections to an endpoint that are closed.
     pub(super) fn forget_closed(&self, endpoint: u64, metrics: &Shard) {
-        if let Some(idle) = self.idle.borrow_mut().get_mut(&endpoint) {
-            retain(idle, metrics, |idle| !idle.connection.is_closed());
+        if let Some(pool) = self.all.borrow_mut().get_mut(&endpoint) {
+            retain(&mut pool.idle, metrics, |idle| {
+                !idle.connection.sender.is_closed()
+            });
+            pool.shared.retain(|shared| !shared.connection.sender.is_closed());
         }
     }
 
     /// Closes connections that were not used for too long, and those to endpoints that are gone.
     pub(crate) fn sweep(&self, clock: &Clock, metrics: &Shard) {
-        let stays = |idle: &Idle| {
-            let fresh = |timeout| !clock.passed(idle.since, timeout);
-            idle.connection.is_wanted() && idle.connection.idle_timeout.is_none_or(fresh)
-        };
-        self.idle.borrow_mut().retain(|_, idle| {
-            retain(idle, metrics, stays);
-            !idle.is_empty()
+        self.all.borrow_mut().retain(|_, pool| {
+            retain(&mut pool.idle, metrics, |idle| {
+                let about = &idle.connection.about;
+                let fresh = |timeout| !clock.passed(idle.since, timeout);
+                about.is_wanted() && about.idle_timeout.is_none_or(fresh)
+            });
+            pool.shared.retain_mut(|shared| {
+                let about = &shared.connection.about;
+                if shared.connection.streams.get() > 0 {
+                    shared.since = clock.now();
+                }
+                let fresh = |timeout| !clock.passed(shared.since, timeout);
+                about.is_wanted() && about.idle_timeout.is_none_or(fresh)
+            });
+            !pool.idle.is_empty() || !pool.shared.is_empty()
         });
     }
 }
 
-fn retain(idle: &mut Vec<Idle>, metrics: &Shard, stays: impl Fn(&Idle) -> bool) {
+fn retain(
+    idle: &mut Vec<Idle<Box<Exclusive>>>,
+    metrics: &Shard,
+    stays: impl Fn(&Idle<Box<Exclusive>>) -> bool,
+) {
     let before = idle.len();
     idle.retain(stays);
     metrics.upstream_idle.sub((before - idle.len()) as u64);

@@ -6,7 +6,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, Request, Response, Uri, Version, header::HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
 use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -16,7 +16,7 @@ use crate::{
     error::Failure,
     http::{Client, RequestBody},
     metrics::Retry,
-    state::{Endpoint, Held as Snapshot, Leaf},
+    state::{Endpoint, Held as Snapshot, Leaf, Named},
     worker::Worker,
 };
 
@@ -30,8 +30,23 @@ const CONNECT_WHILE_OTHERS: Duration = Duration::from_secs(1);
 /// An upstream's answer, and the connection that its body comes from.
 #[derive(Debug)]
 pub(crate) struct Sent {
+    /// Not from the leaf that was picked.
+    pub(crate) elsewhere: bool,
+    /// What the client is to be given, so that it comes back to the same endpoint.
+    pub(crate) cookie: Option<Box<HeaderValue>>,
     pub(crate) response: Response<Incoming>,
     pub(crate) lease: Lease,
+}
+
+impl Sent {
+    fn new(response: Response<Incoming>, lease: Lease) -> Self {
+        Self {
+            elsewhere: false,
+            cookie: None,
+            response,
+            lease,
+        }
+    }
 }
 
 /// Whose request it is.
@@ -63,30 +78,52 @@ pub(crate) async fn send(
 ) -> Result<Sent, Failure> {
     let worker = errand.worker;
     let mut leaf = errand.snapshot.leaf(pick.leaf);
-    if leaf.unsupported.is_some() {
-        return Err(Failure::Protocol);
+    if leaf.unusable.is_some() {
+        return Err(Failure::TlsSettings);
     }
     let mut sending = Sending {
         errand,
         request,
         turn: pick.turn,
     };
-    // no room is made for it before something fails
-    let mut tried = Vec::new();
-    let mut failed_at = None;
+    let mut failed: Option<Box<Failed>> = None;
     let mut last = Failure::NoServer;
     let mut newer;
-    while let Some(endpoint) = leaf.endpoint(sending.turn, worker.clock.millis(), &tried) {
-        last = match sending.to(leaf, endpoint, &tried).await {
-            Ok(sent) => return Ok(sent),
+    let named = sending.named(leaf).map(Box::new);
+    if let Some(affinity) = &leaf.affinity
+        && named.is_none()
+    {
+        sending.turn = affinity.turn();
+    }
+    loop {
+        let tried = failed.as_ref().map_or(&[][..], |failed| &failed.tried);
+        let first = named.as_ref().filter(|_| tried.is_empty());
+        let endpoint = match first {
+            Some(named) => &named.endpoint,
+            None => match leaf.endpoint(sending.turn, worker.clock.millis(), tried) {
+                Some(endpoint) => endpoint,
+                None => break,
+            },
+        };
+        last = match sending.to(leaf, endpoint, tried).await {
+            Ok(mut sent) => {
+                if let (Some(affinity), Origin::Client(..)) = (&leaf.affinity, errand.origin)
+                    && !named.as_ref().is_some_and(|named| named.suits(endpoint))
+                {
+                    sent.cookie = affinity.cookie(endpoint).map(Box::new);
+                }
+                sent.elsewhere = leaf.id != errand.snapshot.leaf(pick.leaf).id;
+                return Ok(sent);
+            }
             Err(failure) => failure,
         };
-        let failing = failed_at.get_or_insert_with(Instant::now).elapsed();
-        tried.push(endpoint.id);
-        if tried.len() == MAX_ATTEMPTS || sending.request.is_none() || failing >= RETRY_WITHIN {
+        let failed = failed.get_or_insert_with(|| Box::new(Failed::now()));
+        failed.tried.push(endpoint.id);
+        let failing = failed.since.elapsed();
+        if failed.tried.len() == MAX_ATTEMPTS || sending.request.is_none() || failing >= RETRY_WITHIN {
             break;
         }
-        let Some(found) = errand.next(leaf, sending.turn, &tried, failing) else {
+        let Some(found) = errand.next(leaf, sending.turn, &failed.tried, failing) else {
             break;
         };
         (newer, sending.turn) = found;
@@ -94,6 +131,22 @@ pub(crate) async fn send(
         worker.metrics.retries[Retry::Connect as usize].inc();
     }
     Err(last)
+}
+
+/// What was tried in vain. In a box, as there mostly is nothing.
+struct Failed {
+    /// The endpoints' ids.
+    tried: Vec<u64>,
+    since: Instant,
+}
+
+impl Failed {
+    fn now() -> Self {
+        Self {
+            tried: Vec::new(),
+            since: Instant::now(),
+        }
+    }
 }
 
 /// A request on its way. It is moved as little as possible: what an `async fn` is given by value, it
@@ -107,6 +160,14 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// The endpoint that the request's cookie names.
+    fn named(&self, leaf: &Leaf) -> Option<Named> {
+        let headers = self.request.as_ref()?.headers();
+        leaf.affinity
+            .as_ref()?
+            .find(headers, self.errand.worker.clock.millis())
+    }
+
     /// Sends it to an endpoint, over an unused connection or a new one.
     async fn to(
         &mut self,
@@ -123,14 +184,14 @@ impl Sending<'_> {
         if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once) {
             let replay = self.request.as_ref().and_then(Replay::of);
             match self.over(leaf, &mut lease).await {
-                Ok(response) => return Ok(Sent { response, lease }),
+                Ok(response) => return Ok(Sent::new(response, lease)),
                 Err(failure) => self.once_more(replay, failure)?,
             }
         }
         // rare enough to have its room only while it is needed
         let mut lease = Box::pin(self.connect(leaf, endpoint, tried)).await?;
         let response = self.over(leaf, &mut lease).await?;
-        Ok(Sent { response, lease })
+        Ok(Sent::new(response, lease))
     }
 
     /// Connects to an endpoint, with less patience while there is another one.
@@ -150,7 +211,7 @@ impl Sending<'_> {
             }
         };
         tokio::select! {
-            lease = connect(self.errand.worker, endpoint, &leaf.transport, leaf.transport.dial_timeout) => lease,
+            lease = connect(self.errand.worker, endpoint, &leaf.transport) => lease,
             () = another_is_there => {
                 endpoint.record_failure(self.errand.worker.clock.exact_millis());
                 Err(Failure::ConnectTimeout)
@@ -186,7 +247,7 @@ impl Sending<'_> {
                 }
             }
         };
-        let answer = answer.map_err(|error| self.take_back(error))?;
+        let answer = answer.map_err(|error| self.take_back(error, lease))?;
         if answer.version() < Version::HTTP_11 {
             // hyper would leave the body of a next request out where its length is not known
             lease.use_up();
@@ -195,8 +256,11 @@ impl Sending<'_> {
     }
 
     #[cold]
-    fn take_back(&mut self, mut error: TrySendError<Request<RequestBody>>) -> Failure {
-        *self.request = error.take_message();
+    fn take_back(&mut self, mut error: TrySendError<Request<RequestBody>>, lease: &Lease) -> Failure {
+        *self.request = error.take_message().map(|mut request| {
+            lease.restore(&mut request);
+            request
+        });
         classify(error.error())
     }
 }

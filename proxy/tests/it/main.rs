@@ -15,5 +15,7 @@ mod mirror;
 mod mirror_isolation;
 mod reload;
 mod retry;
+mod sticky;
 mod support;
+mod upstream;
 mod weighted;

@@ -10,18 +10,26 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::{HttpService, service_fn},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Received {
+    pub version: Version,
     pub method: String,
     pub target: String,
     pub headers: HeaderMap,
@@ -42,6 +50,33 @@ pub struct Backend {
     task: JoinHandle<()>,
 }
 
+/// What a [`Backend`] speaks.
+#[derive(Clone)]
+pub enum Speaks {
+    Http1,
+    /// HTTP/2 without TLS.
+    H2c,
+    /// What is agreed on by ALPN.
+    Tls(Arc<ServerConfig>),
+}
+
+async fn serve<S>(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, http2: bool, service: S)
+where
+    S: HttpService<Incoming, ResBody = Full<Bytes>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let io = TokioIo::new(stream);
+    // how it ends is the other side's matter
+    if http2 {
+        let _ = http2::Builder::new(TokioExecutor::new())
+            .max_concurrent_streams(4)
+            .serve_connection(io, service)
+            .await;
+    } else {
+        let _ = http1::Builder::new().serve_connection(io, service).await;
+    }
+}
+
 /// A plain answer.
 pub fn answer(text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     Response::new(Full::new(text.into()))
@@ -55,6 +90,14 @@ impl Backend {
 
     /// Answers by a function.
     pub async fn start(respond: impl Fn(&Received) -> Response<Full<Bytes>> + Send + Sync + 'static) -> Self {
+        Self::speaking(Speaks::Http1, respond).await
+    }
+
+    /// The same in another protocol.
+    pub async fn speaking(
+        speaks: Speaks,
+        respond: impl Fn(&Received) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -76,7 +119,20 @@ impl Backend {
                             Ok::<_, Infallible>(response)
                         }
                     });
-                    tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                    let speaks = speaks.clone();
+                    tokio::spawn(async move {
+                        match speaks {
+                            Speaks::Http1 => serve(stream, false, service).await,
+                            Speaks::H2c => serve(stream, true, service).await,
+                            Speaks::Tls(config) => {
+                                let accepted = TlsAcceptor::from(config).accept(stream).await;
+                                if let Ok(stream) = accepted {
+                                    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                                    serve(stream, http2, service).await;
+                                }
+                            }
+                        }
+                    });
                 }
             }
         });
@@ -109,6 +165,7 @@ async fn remember(request: Request<Incoming>) -> Option<Received> {
     let body = body.collect().await.ok()?.to_bytes();
     let (method, target) = (parts.method.to_string(), parts.uri.to_string());
     Some(Received {
+        version: parts.version,
         method,
         target,
         headers: parts.headers,

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::Path};
 use weir_model::{
     document::{
         Child, Config, EndpointSet, EndpointSetId, Endpoints, Leaf, Mirror, MirrorTarget, Mode, Node, NodeId,
-        NodeSpec, Route, RouteId, Scheme, Secrets, ServiceReference, Source, SourceKind, Target, Transport,
-        TransportId, Weighted,
+        NodeSpec, Route, RouteId, Scheme, SecretEntry, SecretId, Secrets, ServiceReference, Source,
+        SourceKind, StickyCookie, Target, Transport, TransportId, Weighted,
         text::{self, Document},
     },
     duration::GoDuration,
@@ -15,11 +15,25 @@ use weir_model::{
     weight::{Percent, Weight},
 };
 
+/// A cookie with a name, and the defaults of everything else.
+pub fn sticky_cookie(name: &str) -> StickyCookie {
+    StickyCookie {
+        domain: None,
+        http_only: false,
+        max_age: 0,
+        name: name.to_owned(),
+        path: Some("/".to_owned()),
+        same_site: None,
+        secure: false,
+    }
+}
+
 /// The documents, built up by names. Each change raises the config's revision.
 #[derive(Clone, Default)]
 pub struct Documents {
     pub config: Config,
     pub endpoints: Endpoints,
+    pub secrets: Secrets,
 }
 
 impl Documents {
@@ -90,19 +104,22 @@ impl Documents {
 
     /// A choice by weight.
     pub fn weighted(self, name: &str, children: &[(&str, i64)]) -> Self {
+        self.weighted_with(name, children, None)
+    }
+
+    /// The same, where a cookie may choose.
+    pub fn sticky(self, name: &str, children: &[(&str, i64)], cookie: &str) -> Self {
+        self.weighted_with(name, children, Some(sticky_cookie(cookie)))
+    }
+
+    fn weighted_with(self, name: &str, children: &[(&str, i64)], sticky: Option<StickyCookie>) -> Self {
         let child = |(child, weight): &(&str, i64)| Child {
             identity: (*child).to_owned(),
             node: node_id(child),
             weight: Weight::try_from(*weight).unwrap(),
         };
         let children = children.iter().map(child).collect();
-        self.node(
-            name,
-            NodeSpec::Weighted(Weighted {
-                children,
-                sticky: None,
-            }),
-        )
+        self.node(name, NodeSpec::Weighted(Weighted { children, sticky }))
     }
 
     /// A main service and mirrors with their percentages.
@@ -195,6 +212,12 @@ impl Documents {
         self.raised()
     }
 
+    /// Key material.
+    pub fn secret(mut self, name: &str, entry: SecretEntry) -> Self {
+        self.secrets.entries.insert(secret_id(name), entry);
+        self.raised()
+    }
+
     fn node(mut self, name: &str, spec: NodeSpec) -> Self {
         let node = Node {
             label: format!("apps-{name}@kubernetescrd"),
@@ -215,7 +238,7 @@ impl Documents {
     pub fn write(&self, dir: &Path) {
         write(dir, &self.config);
         write(dir, &self.endpoints);
-        write(dir, &Secrets::default());
+        write(dir, &self.secrets);
     }
 }
 
@@ -223,6 +246,11 @@ fn write<D: Document>(dir: &Path, document: &D) {
     let temporary = dir.join(format!(".{}", D::STEM));
     std::fs::write(&temporary, text::write(document).unwrap().0).unwrap();
     std::fs::rename(temporary, dir.join(format!("{}.json", D::STEM))).unwrap();
+}
+
+/// Of a Secret with a name.
+pub fn secret_id(name: &str) -> SecretId {
+    SecretId::secret(&NamespacedName::new("apps", name))
 }
 
 fn node_id(name: &str) -> NodeId {

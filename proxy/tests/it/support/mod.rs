@@ -1,11 +1,13 @@
 //! What the tests are written with.
 
+mod authority;
 mod backend;
 mod client;
 mod documents;
 mod fixture;
 
-pub use backend::{Backend, RawBackend, Received, answer};
+pub use authority::{Authority, Certified};
+pub use backend::{Backend, RawBackend, Received, Speaks, answer};
 pub use client::{Client, Response, get};
-pub use documents::Documents;
+pub use documents::{Documents, secret_id, sticky_cookie};
 pub use fixture::{Fixture, until};

@@ -1,8 +1,8 @@
-//! Counts a route's requests.
+//! Counts the requests of a route, or of what a cookie chose.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number of a route's next request. Alone on its cache lines (two, since processors fetch
+/// The number of the next request. Alone on its cache lines (two, since processors fetch
 /// neighbours), as every worker writes to it.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -10,7 +10,7 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// Starts at `offset`.
-    pub(super) fn new(offset: u64) -> Self {
+    pub(crate) fn new(offset: u64) -> Self {
         Self(AtomicU64::new(offset))
     }
 

@@ -1,0 +1,178 @@
+//! What is spoken on a connection to an upstream: HTTP/1.1 or HTTP/2, over TLS or not.
+
+use std::{cell::Cell, future::poll_fn, pin::Pin, rc::Rc, sync::Arc, time::Duration};
+
+use hyper::{
+    client::conn::http2,
+    rt::{Executor, Read, Write},
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{sync::oneshot, task::spawn_local, time::timeout};
+use tokio_rustls::TlsConnector;
+use weir_model::document::Scheme;
+
+use super::{
+    connection::{About, Connection, Exclusive, Shared},
+    socket::Socket,
+};
+use crate::{
+    error::Failure,
+    http::RequestBody,
+    limits::Limits,
+    state::{Endpoint, Transport},
+    tls::ClientTls,
+    worker::Worker,
+};
+
+/// For a handshake of TLS, as in Go.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// For an upstream to say how many requests it takes at once. Until then it is one.
+const SETTINGS: Duration = Duration::from_millis(100);
+/// Bytes of a response that an upstream may send before its client has taken them, and of all responses on a connection.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
+/// Starts HTTP, as the endpoint's scheme wants it. The connection's task ends with it.
+pub(super) async fn start(
+    worker: &Rc<Worker>,
+    endpoint: &Arc<Endpoint>,
+    transport: &Transport,
+    socket: Socket,
+) -> Result<Connection, Failure> {
+    let about = About::new(worker, endpoint, transport);
+    match (&transport.tls, endpoint.scheme) {
+        (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(socket)).await,
+        (None, _) => http1(worker, about, socket.clone(), TokioIo::new(socket)).await,
+        (Some(tls), _) => {
+            let stream = Box::pin(secure(endpoint, tls, socket.clone())).await?;
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let io = TokioIo::new(stream);
+            if is_http2 {
+                http2(worker, about, transport, io).await
+            } else {
+                http1(worker, about, socket, io).await
+            }
+        }
+    }
+}
+
+/// For all connections, but for what their transports say.
+pub(super) fn http2_builder(limits: &Limits) -> http2::Builder<Here> {
+    let mut builder = http2::Builder::new(Here);
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        // what an upstream may send ahead of its clients: much for each stream, as most are alone
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_max_send_streams(1);
+    builder
+}
+
+async fn secure(
+    endpoint: &Endpoint,
+    tls: &ClientTls,
+    socket: Socket,
+) -> Result<tokio_rustls::client::TlsStream<Socket>, Failure> {
+    let name = tls.server_name(&endpoint.address).ok_or(Failure::Tls)?;
+    let shaking = TlsConnector::from(Arc::clone(&tls.config)).connect(name, socket);
+    let shaken = timeout(HANDSHAKE, shaking)
+        .await
+        .map_err(|_| Failure::ConnectTimeout)?;
+    shaken.map_err(|error| {
+        tracing::debug!(endpoint = %endpoint.address, %error, "TLS with an upstream fails");
+        // rustls's own errors come as this kind; others are the network's
+        match error.kind() {
+            std::io::ErrorKind::InvalidData => Failure::Tls,
+            _ => Failure::Connect,
+        }
+    })
+}
+
+async fn http1<T>(worker: &Rc<Worker>, about: About, socket: Socket, io: T) -> Result<Connection, Failure>
+where
+    T: Read + Write + Unpin + 'static,
+{
+    let handshake = worker.upstreams.http1.handshake(io).await;
+    let (sender, connection) = handshake.map_err(|_| Failure::Broken)?;
+    run(worker, about.endpoint, async move {
+        // who sent the request hears of errors
+        let _ = connection.await;
+    });
+    Ok(Connection::Exclusive(Box::new(Exclusive {
+        about,
+        sender,
+        socket,
+    })))
+}
+
+async fn http2<T>(
+    worker: &Rc<Worker>,
+    about: About,
+    transport: &Transport,
+    io: T,
+) -> Result<Connection, Failure>
+where
+    T: Read + Write + Unpin + 'static,
+{
+    let mut client = worker.upstreams.http2.clone();
+    client
+        .keep_alive_interval(transport.ping_after)
+        .keep_alive_timeout(transport.ping_timeout)
+        .keep_alive_while_idle(true);
+    let handshake = client.handshake::<_, RequestBody>(io).await;
+    let (sender, mut connection) = handshake.map_err(|_| Failure::Broken)?;
+    let most = Rc::new(Cell::new(connection.current_max_send_streams()));
+    let (tell, told) = oneshot::channel();
+    let mut tell = Some(tell);
+    run(worker, about.endpoint, {
+        let most = most.clone();
+        async move {
+            let _ = poll_fn(|cx| {
+                let polled = Pin::new(&mut connection).poll(cx);
+                let now = connection.current_max_send_streams();
+                if most.replace(now) != now
+                    && let Some(tell) = tell.take()
+                {
+                    let _ = tell.send(());
+                }
+                polled
+            })
+            .await;
+        }
+    });
+    // more than it allows, which is the first thing that it says, would be refused
+    let _ = timeout(SETTINGS, told).await;
+    let shared = Rc::new(Shared {
+        about,
+        secure: transport.tls.is_some(),
+        sender,
+        streams: Cell::new(0),
+        most,
+    });
+    worker.upstreams.share(shared.clone(), &worker.clock);
+    Ok(Connection::Shared(shared))
+}
+
+fn run(worker: &Rc<Worker>, endpoint: u64, connection: impl Future<Output = ()> + 'static) {
+    let worker = worker.clone();
+    worker.metrics.dialled.inc();
+    worker.metrics.upstream_open.inc();
+    spawn_local(async move {
+        connection.await;
+        worker.metrics.upstream_open.dec();
+        worker.upstreams.forget_closed(endpoint, &worker.metrics);
+    });
+}
+
+/// Runs what hyper has to run beside a connection on the worker's own thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Here;
+
+impl<F: Future + 'static> Executor<F> for Here {
+    fn execute(&self, future: F) {
+        spawn_local(async move {
+            let _ = future.await;
+        });
+    }
+}
