@@ -29,7 +29,7 @@ build: ## build the binaries: weir-operator, weir-proxy, weir-demo
 test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks of dependencies and generated files
 	@if command -v go >/dev/null; then $(MAKE) e2e; \
 	else echo "left out: make e2e, which needs Go 1.26 to build the Kubernetes components"; fi
-	@if reasons=$$(e2e/tools/node-needs); then $(MAKE) images && $(MAKE) e2e-node IMAGES=$(IMAGES); \
+	@if reasons=$$(e2e/tools/node-needs); then $(MAKE) images REGISTRY= && $(MAKE) e2e-node IMAGES=$(IMAGES); \
 	else echo "left out: make images e2e-node, which cannot run here:"; echo "$$reasons"; fi
 	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features

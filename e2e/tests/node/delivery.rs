@@ -21,6 +21,9 @@ use weir_e2e::{
 use crate::support::{App, SPLIT, Scene};
 
 const RUNS: usize = 30;
+/// Between a change that is served and the next: kubelet looks after a pod once a second at most, so what follows sooner
+/// waits for the rest of the second.
+const BETWEEN: Duration = Duration::from_millis(1100);
 /// Through the Service, so that both proxies get some.
 const CONNECTIONS: usize = 8;
 /// Between the requests of a connection.
@@ -180,10 +183,18 @@ async fn measure_often(scene: &Scene<'_>) -> Result<Vec<(Step, Duration)>> {
         scene.weigh(&[(from, 1), (to, 0)]).await?;
         scene.await_programmed().await?;
         Step::measure(entry, &host, from, PAUSE, async || Ok(())).await?;
-        let step = Step::measure(entry, &host, to, PAUSE, async || patch(scene, from, to).await).await?;
+        tokio::time::sleep(BETWEEN).await;
         let start = Instant::now();
-        scene.await_programmed().await?;
-        runs.push((step, start.elapsed()));
+        let programmed = Cell::new(None);
+        let patched = async || {
+            patch(scene, from, to).await?;
+            scene.await_programmed().await?;
+            programmed.set(Some(start.elapsed()));
+            Ok(())
+        };
+        let step = Step::measure(entry, &host, to, PAUSE, patched).await?;
+        let programmed = programmed.get().context("not awaited")?;
+        runs.push((step, programmed.saturating_sub(step.first)));
     }
     Ok(runs)
 }
@@ -207,9 +218,9 @@ async fn a_patched_weight_decides_within_a_second_and_is_then_programmed() {
         all.sort_unstable();
         let (median, p95, worst) = (all[RUNS / 2], all[RUNS * 95 / 100], all[RUNS - 1]);
         println!("{what}: median {median:.2?}, p95 {p95:.2?}, worst {worst:.2?} of {RUNS}");
-        (median, p95)
+        (median, p95, worst)
     };
-    let (median, p95) = figures(
+    let (median, p95, _) = figures(
         "kubectl patch to the first request with the new share",
         |(step, _)| step.first,
     );
@@ -217,7 +228,9 @@ async fn a_patched_weight_decides_within_a_second_and_is_then_programmed() {
         "kubectl patch to the last request with the old share",
         |(step, _)| step.last,
     );
-    let (_, programmed) = figures("from then on until Programmed", |(_, programmed)| *programmed);
+    let (_, _, programmed) = figures("from the first one until Programmed", |(_, programmed)| {
+        *programmed
+    });
     println!(
         "the same without the annotation, once: first {:.1?}, last {:.1?}",
         alone_step.first, alone_step.last
@@ -228,7 +241,7 @@ async fn a_patched_weight_decides_within_a_second_and_is_then_programmed() {
     );
     assert!(programmed < Duration::from_secs(2), "{programmed:?}");
     // or it is not the annotation that makes it fast
-    assert!(alone_step.last > median, "{alone_step:?}, {median:?}");
+    assert!(alone_step.last > Duration::from_secs(10), "{alone_step:?}");
     scene.end().await.unwrap();
     alone.end().await.unwrap();
 }

@@ -5,9 +5,7 @@
 mod canary;
 mod delivery;
 mod faults;
-mod install;
 mod own;
-mod readme;
 mod rights;
 mod rolling;
 mod support;

@@ -199,10 +199,16 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
+    /// Who may write: a pod's name, and what tells its processes apart.
+    pub(crate) async fn lease_holder(&self) -> Result<String> {
+        let lease = self.namespace.get(LEASE, "weir-operator").await?;
+        let holder = lease["spec"]["holderIdentity"].as_str();
+        Ok(holder.unwrap_or_default().to_owned())
+    }
+
     /// The operator that writes.
     pub(crate) async fn leader(&self) -> Result<Pod> {
-        let lease = self.namespace.get(LEASE, "weir-operator").await?;
-        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        let holder = self.lease_holder().await?;
         let operators = self.weir.pods("operator").await?;
         let leader = operators
             .into_iter()
