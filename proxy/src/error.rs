@@ -17,8 +17,6 @@ pub enum Failure {
     NoRoute,
     /// The route has nothing usable behind it.
     NoServer,
-    /// TLS cannot be spoken as the service's transport wants it; it is never spoken in another way instead.
-    TlsSettings,
     /// The endpoint's name does not resolve.
     Resolve,
     /// No connection: refused, unreachable, reset.
@@ -44,14 +42,13 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::RequestBody,
         Self::ClientGone,
         Self::NotImplemented,
         Self::NoRoute,
         Self::NoServer,
-        Self::TlsSettings,
         Self::Resolve,
         Self::Connect,
         Self::ConnectTimeout,
@@ -72,7 +69,6 @@ impl Failure {
             Self::NotImplemented => "not_implemented",
             Self::NoRoute => "no_route",
             Self::NoServer => "no_server",
-            Self::TlsSettings => "tls_settings",
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::ConnectTimeout => "connect_timeout",
@@ -93,9 +89,7 @@ impl Failure {
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TlsSettings | Self::Resolve | Self::Connect | Self::Closed | Self::Broken => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Resolve | Self::Connect | Self::Closed | Self::Broken => StatusCode::BAD_GATEWAY,
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Tls | Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
         }
