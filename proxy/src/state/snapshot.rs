@@ -8,11 +8,13 @@ use super::{Leaf, Registry, Routing, graph::GraphBuilder};
 use crate::{
     balance::{Counter, Forest, LeafIndex, NodeIndex},
     router::RequestView,
+    tls::Certificates,
 };
 
 /// All that requests are served from, at one moment. Immutable. The default one has no routes.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    certificates: Arc<Certificates>,
     forest: Forest,
     leaves: Box<[Arc<Leaf>]>,
     /// In the order of their ids, as [`Routing`] counts them.
@@ -65,6 +67,7 @@ impl Snapshot {
         let routes = routes.collect();
         let (forest, leaves) = graph.finish();
         Self {
+            certificates: registry.certificates.update(config, secrets),
             forest,
             leaves,
             routes,
@@ -83,6 +86,11 @@ impl Snapshot {
     pub fn route_of(&self, id: &RouteId) -> Option<&Arc<Route>> {
         let place = self.routes.binary_search_by(|route| route.id.cmp(id)).ok()?;
         self.routes.get(place)
+    }
+
+    /// What clients are shown that speak TLS.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Where requests are picked.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use rustls::{
-    RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
@@ -56,6 +56,33 @@ impl Authority {
         }
     }
 
+    /// A client that believes it, and speaks these protocols.
+    pub fn client(&self, protocols: &[&str]) -> Arc<ClientConfig> {
+        self.client_with(protocols, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// The same, with some versions of TLS.
+    pub fn client_with(
+        &self,
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap())
+            .unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
+        Arc::new(config)
+    }
+
     /// As a transport's root.
     pub fn root(&self) -> SecretEntry {
         SecretEntry {
@@ -66,6 +93,11 @@ impl Authority {
 }
 
 impl Certified {
+    /// As it is sent.
+    pub fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()
+    }
+
     /// As a certificate of ours.
     pub fn entry(&self) -> SecretEntry {
         SecretEntry {

@@ -8,6 +8,6 @@ mod fixture;
 
 pub use authority::{Authority, Certified};
 pub use backend::{Backend, RawBackend, Received, Speaks, answer};
-pub use client::{Client, Response, get};
+pub use client::{Client, Response, get, secure};
 pub use documents::{Documents, secret_id, sticky_cookie};
 pub use fixture::{Fixture, until};
