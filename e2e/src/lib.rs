@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod http;
 pub mod image;
 pub mod load;
+pub mod markdown;
 pub mod node;
 pub mod operator;
 pub mod proxy;

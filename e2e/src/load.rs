@@ -183,6 +183,7 @@ async fn ask(
     } else {
         (Method::POST, Full::from(number.to_string()))
     };
+    let what = format!("{method} {number}");
     let request = Request::builder()
         .method(method)
         .uri(format!("{}/{tag}/{number}", target.path))
@@ -191,10 +192,16 @@ async fn ask(
         .map_err(|error| error.to_string())?;
     let answer = time::timeout(LIMIT, http::exchange(connection, request)).await;
     match answer {
-        Err(_) => Err(format!("no answer within {LIMIT:?}")),
-        Ok(Err(error)) => Err(format!("{error}: {:?}", std::error::Error::source(&error))),
+        Err(_) => Err(format!("{what}: no answer within {LIMIT:?}")),
+        Ok(Err(error)) => Err(format!(
+            "{what}: {error}: {:?}",
+            std::error::Error::source(&error)
+        )),
         Ok(Ok((StatusCode::OK, body))) => Ok(name(&String::from_utf8_lossy(&body))),
-        Ok(Ok((status, body))) => Err(format!("{status}: {}", String::from_utf8_lossy(&body).trim_end())),
+        Ok(Ok((status, body))) => Err(format!(
+            "{what}: {status}: {}",
+            String::from_utf8_lossy(&body).trim_end()
+        )),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod cli;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 pub mod compile;
+pub mod explain;
 pub mod manifest;
 #[cfg(feature = "cluster")]
 pub mod metrics;

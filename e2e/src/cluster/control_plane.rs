@@ -269,6 +269,8 @@ impl ControlPlane {
             option("service-account-signing-key-file", &key),
             option("service-account-key-file", &key),
             "--allow-privileged=true".to_owned(),
+            // the name of a node is in no DNS: for `kubectl exec`, `logs` and `port-forward`
+            "--kubelet-preferred-address-types=InternalIP".to_owned(),
         ];
         if address.is_loopback() {
             // its own Service, which nobody here asks for, must not have a loopback address

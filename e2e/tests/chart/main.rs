@@ -9,6 +9,7 @@ mod admission;
 mod chart;
 mod manifests;
 mod monitoring;
+mod notes;
 mod own;
 mod permissions;
 mod pods;

@@ -1,4 +1,4 @@
-//! Alerts and the dashboard use metrics that there are.
+//! Alerts and the dashboard use metrics that there are, and all of these are documented.
 
 use std::{collections::BTreeSet, fs};
 
@@ -63,10 +63,15 @@ async fn exposed() -> BTreeSet<String> {
 
 #[tokio::test]
 #[ignore = "needs helm: make e2e"]
-async fn alerts_and_the_dashboard_use_metrics_that_there_are() {
+async fn alerts_and_the_dashboard_use_metrics_that_there_are_and_a_page_has_all() {
     let mut known = documented("operator/src/metrics.rs");
     known.extend(documented("operator/src/cluster/admin/collect.rs"));
     known.extend(exposed().await);
+    let page = metrics(&fs::read_to_string(Kubectl::file("docs/operations.md")).unwrap());
+    assert_eq!(
+        known.symmetric_difference(&page).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
     for histogram in ["weir_compile_seconds", "weir_publish_seconds"] {
         assert!(known.contains(histogram));
         known.insert(format!("{histogram}_bucket"));

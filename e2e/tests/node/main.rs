@@ -6,6 +6,7 @@ mod canary;
 mod delivery;
 mod harness;
 mod install;
+mod readme;
 mod rolling;
 mod support;
 mod upgrades;

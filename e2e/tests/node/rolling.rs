@@ -52,12 +52,15 @@ async fn an_application_is_rolled_out_unnoticed_while_the_leader_is_killed() {
     let mut load = scene.load(CONNECTIONS).await.unwrap();
     load.set_pause(PAUSE);
     let (before, answers) = load
-        .send_during("killed", async {
-            let before = scene.leader().await?;
-            node.kill(&before, "weir-operator")?;
-            try_join(scene.restart("lingers"), scene.restart("stops")).await?;
-            anyhow::Ok(before)
-        })
+        .send_during(
+            "killed",
+            Box::pin(async {
+                let before = scene.leader().await?;
+                node.kill(&before, "weir-operator")?;
+                try_join(scene.restart("lingers"), scene.restart("stops")).await?;
+                anyhow::Ok(before)
+            }),
+        )
         .await;
     let (before, after) = (before.unwrap(), scene.leader().await.unwrap());
     assert_ne!(before.name, after.name, "nobody had to take over");

@@ -1,6 +1,6 @@
 //! Documents of a schema that a proxy or an operator does not read, as when a half of weir is newer than the other.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
@@ -25,7 +25,7 @@ const BROUGHT: Duration = Duration::from_secs(2);
 const CONFIG: &str = "weir-config";
 const FILE: &str = "config.json";
 const NEWER: u32 = SCHEMA + 1;
-/// No version ever wrote this one, so none reads it.
+/// No version reads what is older than the schema before its own.
 const OLDER: u32 = 0;
 const BEFORE: [(&str, u32); 2] = [("one", 3), ("two", 1)];
 const AFTER: [(&str, u32); 2] = [("one", 1), ("two", 3)];
@@ -52,45 +52,59 @@ async fn proxies_and_operators_that_meet_another_schema_serve_on_and_say_so() {
             );
         }
         scene.weigh(&AFTER).await?;
-        await_unpublished(&scene, NEWER).await
+        await_unpublished(&scene, NEWER).await?;
+        // one that starts now does not even know what was accepted before
+        let sayings = [
+            "another version of the operator wrote",
+            "delete ConfigMap",
+            &not_read(NEWER),
+        ];
+        restart_in_vain(&scene, "weir-operator", &sayings).await
     };
     clients.unharmed_by("a newer schema", newer).await;
 
-    // both programs start anew and find one that is too old, or made up
+    // what the operator says would help
+    let deleted = async {
+        scene.namespace.delete(CONFIG_MAP, CONFIG).await?;
+        scene.await_rollout("weir-operator").await?;
+        scene.await_programmed().await?;
+        for proxy in &proxies {
+            scene.await_served(proxy, &AFTER).await?;
+        }
+        Ok(())
+    };
+    clients.unharmed_by("the config is deleted", deleted).await;
+
+    // as from an operator that is still to be upgraded, after more than one version
     let older = async {
+        let operators = scene.pods_of("weir-operator").await?;
+        scene.scale("weir-operator", 0).await?;
+        scene.await_end(&operators).await?;
         publish(&scene, OLDER).await?;
-        for (deployment, sayings) in [
-            ("weir-proxy", ["not loaded, nothing is served yet", ""]),
-            (
-                "weir-operator",
-                ["another version of the operator wrote", "delete ConfigMap"],
-            ),
-        ] {
-            let before = scene.pods_of(deployment).await?;
-            let restart = ["rollout", "restart", &format!("deployment/{deployment}")];
-            scene.namespace.kubectl(&restart).await?;
-            await_unready(&scene, deployment, &before, &sayings).await?;
+        let sayings = ["not loaded, nothing is served yet", &not_read(OLDER)];
+        restart_in_vain(&scene, "weir-proxy", &sayings).await?;
+        for proxy in &proxies {
+            scene.await_served(proxy, &AFTER).await?;
         }
         Ok(())
     };
     clients.unharmed_by("a schema that is too old", older).await;
-    for proxy in &proxies {
-        scene.await_served(proxy, &BEFORE).await.unwrap();
-    }
 
-    // what the operator says would help
-    let mended = async {
-        scene.namespace.delete(CONFIG_MAP, CONFIG).await?;
+    let upgraded = async {
+        scene.scale("weir-operator", 2).await?;
         scene.await_rollout("weir-operator").await?;
         scene.await_rollout("weir-proxy").await?;
+        scene.weigh(&BEFORE).await?;
         scene.await_programmed().await?;
         for proxy in scene.weir.await_pods("proxy", 2).await? {
             ensure!(!proxies.contains(&proxy), "{proxy:?} was not replaced");
-            scene.await_served(&proxy, &AFTER).await?;
+            scene.await_served(&proxy, &BEFORE).await?;
         }
         Ok(())
     };
-    clients.unharmed_by("the config is written anew", mended).await;
+    clients
+        .unharmed_by("the operator writes anew what is too old", upgraded)
+        .await;
     scene.end().await.unwrap();
 }
 
@@ -188,30 +202,26 @@ async fn await_unpublished(scene: &Scene<'_>, schema: u32) -> Result<()> {
     told.await.map(drop)
 }
 
-/// Waits until a pod that was not there before says all this in its log, and sees that it is not ready.
-async fn await_unready(
-    scene: &Scene<'_>,
-    deployment: &str,
-    before: &BTreeSet<String>,
-    sayings: &[&str],
-) -> Result<()> {
+/// `kubectl rollout restart`, and waits until the first pod of it says all this in its log and is not ready.
+async fn restart_in_vain(scene: &Scene<'_>, deployment: &str, sayings: &[&str]) -> Result<()> {
+    let before = scene.pods_of(deployment).await?;
+    let restart = ["rollout", "restart", &format!("deployment/{deployment}")];
+    scene.namespace.kubectl(&restart).await?;
     eventually(
         &format!("a new pod of {deployment} says why"),
         LIMIT,
         async || {
+            let new = &scene.pods_of(deployment).await? - &before;
             let pods = scene.namespace.list(POD).await?;
-            let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let new = pods.iter().find(|pod| {
-                let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
-                name(pod).starts_with(deployment) && !before.contains(uid)
+                pod["metadata"]["uid"]
+                    .as_str()
+                    .is_some_and(|uid| new.contains(uid))
             });
             let new = new.context("there is none")?;
-            let log = scene.weir.kubectl(&["logs", &name(new)]).await?;
-            let said = |saying: &&str| log.contains(*saying);
-            ensure!(
-                sayings.iter().all(said) && log.contains(&not_read(OLDER)),
-                "{log}"
-            );
+            let name = new["metadata"]["name"].as_str().unwrap_or_default();
+            let log = scene.weir.kubectl(&["logs", name]).await?;
+            ensure!(sayings.iter().all(|saying| log.contains(saying)), "{log}");
             let ready = condition_of(new, "Ready");
             ensure!(ready["status"] == "False", "{ready}");
             Ok(())

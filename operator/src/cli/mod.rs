@@ -1,9 +1,11 @@
-//! The command line: `compile`, `lint`, `graph` and `crd` work offline, on manifests; `run` works in a cluster.
+//! The command line: `compile`, `lint` and `graph` work offline, on manifests; `run` works in a cluster; `crd` and
+//! `explain` print what is built in.
 //!
 //! Exit codes: 0 all is well; 1 there are findings that matter; 2 the call, its input or its output failed.
 
 mod compile;
 mod crd;
+mod explain;
 mod graph;
 mod input;
 mod lint;
@@ -32,6 +34,8 @@ enum Command {
     Compile(compile::Compile),
     /// Print or write the custom resource definitions.
     Crd(crd::Crd),
+    /// Explain a condition, a reason or a code, or list all of them.
+    Explain(explain::Explain),
     /// Draw the service graph of manifests with the share of each edge.
     Graph(graph::Graph),
     /// Check manifests and explain what is wrong with them.
@@ -61,6 +65,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Compile(command) => command.run(),
             Command::Crd(command) => command.run(),
+            Command::Explain(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Lint(command) => command.run(),
             #[cfg(feature = "cluster")]

@@ -2,19 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{Limits, list};
+use super::{
+    catalogue::{ACCEPTED, ConditionType, READY, RESOLVED_REFS},
+    text::{Limits, list},
+};
 use crate::compile::finding::{Code, Finding, Severity, Standing};
-
-/// What is written is valid.
-pub const ACCEPTED: &str = "Accepted";
-/// All references lead somewhere.
-pub const RESOLVED_REFS: &str = "ResolvedRefs";
-/// Every ready proxy has loaded it.
-pub const PROGRAMMED: &str = "Programmed";
-/// All of the above.
-pub const READY: &str = "Ready";
-/// Only while true: some routes are not served as written.
-pub const PARTIALLY_INVALID: &str = "PartiallyInvalid";
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +48,7 @@ impl Condition {
 
 /// Whether conditions of this type are written by the operator.
 pub(super) fn is_ours(kind: &str) -> bool {
-    [ACCEPTED, RESOLVED_REFS, PROGRAMMED, READY, PARTIALLY_INVALID].contains(&kind)
+    ConditionType::ALL.iter().any(|ours| ours.name == kind)
         || Code::ALL.iter().any(|code| code.reason() == kind)
 }
 

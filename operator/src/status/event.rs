@@ -8,7 +8,8 @@ use weir_model::hex::hex;
 
 use super::{
     DesiredStatus,
-    condition::{PROGRAMMED, is_ours},
+    catalogue::PROGRAMMED,
+    condition::is_ours,
     programmed,
     text::{Limits, cut, list},
 };

@@ -9,7 +9,8 @@ use weir_model::{
 
 use super::{
     DesiredStatus, View,
-    condition::{Condition, PARTIALLY_INVALID, reason},
+    catalogue::PARTIALLY_INVALID,
+    condition::{Condition, reason},
     programmed::{Served, decide},
     text::{Limits, cut, lines, list, names},
 };

@@ -14,6 +14,7 @@
 //! so until the object's own compiled form changes, however proxies restart or lag behind later. The only
 //! memory that this needs is the stored condition, which names the revision that was run.
 
+mod catalogue;
 mod condition;
 mod event;
 mod ingress_route;
@@ -28,7 +29,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::{
-    condition::{ACCEPTED, Condition, PARTIALLY_INVALID, PROGRAMMED, READY, RESOLVED_REFS},
+    catalogue::{
+        ACCEPTED, ConditionType, NotProgrammed, PARTIALLY_INVALID, PROGRAMMED, READY, RESOLVED_REFS,
+    },
+    condition::Condition,
     event::{Announced, DesiredEvent, EventType, events},
     merge::{merge, withdraw},
     progress::{Progress, Proxy, Published},

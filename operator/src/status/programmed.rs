@@ -4,23 +4,13 @@ use serde_json::Value;
 
 use super::{
     View,
-    condition::{Condition, PROGRAMMED},
+    catalogue::{NotProgrammed, PROGRAMMED},
+    condition::Condition,
     merge::stored_condition,
     progress::{Progress, Proxy},
     text::{cut, names},
 };
 use crate::compile::finding::ObjectId;
-
-const NOT_ACCEPTED: &str = "NotAccepted";
-const LAST_GOOD_SERVED: &str = "LastGoodServed";
-const PENDING: &str = "Pending";
-const WAITING_FOR_PROXIES: &str = "WaitingForProxies";
-const PROXIES_UNKNOWN: &str = "ProxiesUnknown";
-const NO_PROXIES: &str = "NoProxies";
-const PROXY_REJECTED: &str = "ProxyRejected";
-const CONFIG_TOO_LARGE: &str = "ConfigTooLarge";
-const PUBLISH_FAILED: &str = "PublishFailed";
-const INTERNAL_ERROR: &str = "InternalError";
 
 /// Pods that a message names.
 const PODS_SHOWN: usize = 5;
@@ -48,18 +38,18 @@ pub(super) struct Programmed {
 
 /// Decides on an object. `in_config` is whether the config has the object's current generation.
 pub(super) fn decide(view: &View<'_>, object: &ObjectId, served: Served, in_config: bool) -> Programmed {
-    let fails = |reason, message: String| Programmed {
-        now: Condition::fails(PROGRAMMED, reason, message),
+    let fails = |reason: NotProgrammed, message: String| Programmed {
+        now: Condition::fails(PROGRAMMED, reason.as_str(), message),
         revision: None,
     };
     if let Some(message) = view.progress.published.held_back.get(object) {
-        return fails(CONFIG_TOO_LARGE, message.clone());
+        return fails(NotProgrammed::ConfigTooLarge, message.clone());
     }
     let revision = match served {
-        Served::Nothing(message) => return fails(NOT_ACCEPTED, message),
-        Served::LastGood(message) => return fails(LAST_GOOD_SERVED, message),
+        Served::Nothing(message) => return fails(NotProgrammed::NotAccepted, message),
+        Served::LastGood(message) => return fails(NotProgrammed::LastGoodServed, message),
         Served::AsWritten(_) if !in_config => {
-            return fails(INTERNAL_ERROR, internal_error(view));
+            return fails(NotProgrammed::InternalError, internal_error(view));
         }
         Served::AsWritten(revision) => revision.unwrap_or_default(),
     };
@@ -80,7 +70,8 @@ fn internal_error(view: &View<'_>) -> String {
 }
 
 fn by_proxies(progress: &Progress, revision: u64) -> Condition {
-    let fails = |reason, message: String| Condition::fails(PROGRAMMED, reason, message);
+    let fails =
+        |reason: NotProgrammed, message: String| Condition::fails(PROGRAMMED, reason.as_str(), message);
     let Progress {
         published,
         proxies,
@@ -89,15 +80,18 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
     if revision > published.revision {
         return match &published.failure {
             Some(failure) => fails(
-                PUBLISH_FAILED,
+                NotProgrammed::PublishFailed,
                 format!("revision {revision} cannot be published: {failure}"),
             ),
-            None => fails(PENDING, format!("revision {revision} is being published")),
+            None => fails(
+                NotProgrammed::Pending,
+                format!("revision {revision} is being published"),
+            ),
         };
     }
     if let Some(why) = unknown {
         return fails(
-            PROXIES_UNKNOWN,
+            NotProgrammed::ProxiesUnknown,
             format!(
                 "whether proxies run revision {revision} is not known, since their pods cannot be watched: {why}"
             ),
@@ -126,7 +120,7 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
     };
     if let Some((proxy, why)) = asked.iter().find_map(|p| Some((p, p.rejection.as_ref()?))) {
         return fails(
-            PROXY_REJECTED,
+            NotProgrammed::ProxyRejected,
             format!("proxy {} refuses the config: {why}", proxy.pod),
         );
     }
@@ -139,7 +133,7 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
                 names(asked.iter().map(|p| &p.pod), PODS_SHOWN)
             )
         };
-        return fails(NO_PROXIES, message);
+        return fails(NotProgrammed::NoProxies, message);
     }
     let message = format!(
         "{} of {} proxies run revision {revision}; waiting for {}",
@@ -147,7 +141,7 @@ fn by_proxies(progress: &Progress, revision: u64) -> Condition {
         ready.len(),
         names(slow.iter().map(|proxy| with_trouble(proxy)), PODS_SHOWN)
     );
-    fails(WAITING_FOR_PROXIES, message)
+    fails(NotProgrammed::WaitingForProxies, message)
 }
 
 /// `proxy-0 (its admin port 10.0.0.7:9000: connection refused)`
@@ -169,13 +163,22 @@ fn run_revision(message: &str) -> Option<u64> {
 
 /// Whether this reason goes away by itself, usually soon.
 pub(super) fn passes(reason: &str) -> bool {
-    [PENDING, WAITING_FOR_PROXIES].contains(&reason)
+    [NotProgrammed::Pending, NotProgrammed::WaitingForProxies]
+        .iter()
+        .any(|passing| passing.as_str() == reason)
 }
 
 /// Whether this reason is news for somebody who looks at the object's Events; of what findings say that
 /// is told with them.
 pub(super) fn is_news(reason: &str) -> bool {
-    [PROXY_REJECTED, CONFIG_TOO_LARGE, PUBLISH_FAILED, INTERNAL_ERROR].contains(&reason)
+    [
+        NotProgrammed::ProxyRejected,
+        NotProgrammed::ConfigTooLarge,
+        NotProgrammed::PublishFailed,
+        NotProgrammed::InternalError,
+    ]
+    .iter()
+    .any(|news| news.as_str() == reason)
 }
 
 impl Programmed {
@@ -246,7 +249,7 @@ mod tests {
             7,
             vec![proxy("a", Some(7)), proxy("b", Some(6)), proxy("c", None)],
         );
-        assert_eq!(reason, WAITING_FOR_PROXIES);
+        assert_eq!(reason, NotProgrammed::WaitingForProxies.as_str());
         assert_eq!(message, "1 of 3 proxies run revision 7; waiting for b, c");
         assert_eq!(run_revision(&message), None);
     }
@@ -279,7 +282,10 @@ mod tests {
             let (reason, message) = decided(7, 7, proxies);
             assert_eq!(
                 (reason, message.as_str()),
-                (PROXY_REJECTED, "proxy b refuses the config: unknown schema 9")
+                (
+                    NotProgrammed::ProxyRejected.as_str(),
+                    "proxy b refuses the config: unknown schema 9"
+                )
             );
         }
     }
@@ -295,20 +301,29 @@ mod tests {
 
     #[test]
     fn without_proxies_it_fails() {
-        assert_eq!(decided(1, 1, vec![]), (NO_PROXIES, "no proxy runs".into()));
+        assert_eq!(
+            decided(1, 1, vec![]),
+            (NotProgrammed::NoProxies.as_str(), "no proxy runs".into())
+        );
         let starting = Proxy {
             ready: false,
             ..proxy("a", None)
         };
         assert_eq!(
             decided(1, 1, vec![starting]),
-            (NO_PROXIES, "no proxy is ready; starting: a".into())
+            (
+                NotProgrammed::NoProxies.as_str(),
+                "no proxy is ready; starting: a".into()
+            )
         );
     }
 
     #[test]
     fn what_is_not_published_is_pending_or_failed() {
-        assert_eq!(decided(8, 7, vec![proxy("a", Some(7))]).0, PENDING);
+        assert_eq!(
+            decided(8, 7, vec![proxy("a", Some(7))]).0,
+            NotProgrammed::Pending.as_str()
+        );
         let published = Published {
             revision: 7,
             failure: Some("forbidden".into()),
@@ -322,7 +337,7 @@ mod tests {
             },
             8,
         );
-        assert_eq!(condition.reason, PUBLISH_FAILED);
+        assert_eq!(condition.reason, NotProgrammed::PublishFailed.as_str());
         assert_eq!(condition.message, "revision 8 cannot be published: forbidden");
     }
 }

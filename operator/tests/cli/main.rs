@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod compile;
+mod explain;
 mod graph;
 mod lint;
 mod support;

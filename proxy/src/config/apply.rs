@@ -5,11 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use weir_model::{document::Config, entry_point::EntryPoint};
+use weir_model::{
+    document::{Config, Endpoints, Secrets},
+    entry_point::EntryPoint,
+};
 
 use super::{
     Reason,
     documents::{Documents, Store},
+    file_name::Kind,
     source::{Generation, Source},
 };
 use crate::state::{Current, Registry, Routing, Snapshot};
@@ -37,7 +41,11 @@ struct Serving {
     absent: BTreeSet<String>,
     config: Arc<Config>,
     digests: Digests,
+    endpoints: Arc<Endpoints>,
+    /// The digests of later endpoints that are served with the config of before.
+    followed: Option<Digests>,
     routing: Arc<Routing>,
+    secrets: Arc<Secrets>,
 }
 
 /// What came of a look at the directory.
@@ -80,6 +88,9 @@ impl Applier {
     /// unless the one that is served went without the same already.
     pub(super) fn look(&mut self, patient: bool) -> Outcome {
         let outcome = self.read_and_serve(patient);
+        if let Outcome::Rejected { digests, .. } = &outcome {
+            self.follow_endpoints(digests);
+        }
         // here, as taking a large snapshot apart takes time that no worker and no timer has
         self.current.sweep();
         outcome
@@ -103,7 +114,7 @@ impl Applier {
         if self
             .serving
             .as_ref()
-            .is_some_and(|serving| serving.digests == digests)
+            .is_some_and(|serving| serving.digests == digests && serving.followed.is_none())
         {
             return Outcome::Unchanged;
         }
@@ -160,10 +171,51 @@ impl Applier {
             absent,
             config: Arc::clone(config),
             digests,
+            endpoints: Arc::clone(endpoints),
+            followed: None,
             routing,
+            secrets: Arc::clone(secrets),
         });
         Ok(outcome)
     }
+
+    /// What is served while something else is refused goes on with the endpoints of now: pods come and go, whoever
+    /// wrote the config. Sets that are not among them stay, since a config that is not served may do without them.
+    fn follow_endpoints(&mut self, found: &Digests) {
+        let Some(serving) = &mut self.serving else {
+            return;
+        };
+        let found = of_endpoints(found);
+        let known = serving
+            .followed
+            .clone()
+            .unwrap_or_else(|| of_endpoints(&serving.digests));
+        if found.is_empty() || found == known {
+            return;
+        }
+        let Some(newer) = self.store.endpoints() else {
+            return;
+        };
+        let mut endpoints = Endpoints::clone(&serving.endpoints);
+        endpoints.sets.extend(newer.sets.clone());
+        self.current.publish(Snapshot::build(
+            &serving.config,
+            Arc::clone(&serving.routing),
+            &endpoints,
+            &serving.secrets,
+            &mut self.registry,
+        ));
+        tracing::info!("what is served goes on with new endpoints");
+        serving.endpoints = Arc::new(endpoints);
+        serving.followed = Some(found);
+    }
+}
+
+fn of_endpoints(digests: &Digests) -> Digests {
+    let its = digests
+        .iter()
+        .filter(|(file, _)| file.starts_with(Kind::Endpoints.stem()));
+    its.map(|(file, digest)| (file.clone(), digest.clone())).collect()
 }
 
 fn said_digests(generation: &Generation) -> Digests {

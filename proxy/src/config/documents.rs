@@ -92,6 +92,18 @@ impl Store {
         }
     }
 
+    /// The endpoints by themselves; none when a part of them is no good, or there is none.
+    pub(super) fn endpoints(&self) -> Option<Arc<Endpoints>> {
+        let mut parts = Vec::new();
+        for (_, entry) in self.files.iter().filter(|(file, _)| file.kind == Kind::Endpoints) {
+            let Ok(Parsed::Endpoints(part)) = &entry.parsed else {
+                return None;
+            };
+            parts.push(Arc::clone(part));
+        }
+        (!parts.is_empty()).then(|| merged_endpoints(&parts))
+    }
+
     fn assemble(&self) -> Result<Documents, Reason> {
         let (mut config, mut endpoints, mut secrets) = (None, Vec::new(), Vec::new());
         for entry in self.files.values() {
@@ -103,7 +115,7 @@ impl Store {
         }
         let documents = Documents {
             config: config.ok_or_else(|| Reason::missing(Kind::Config))?,
-            endpoints: merged(&endpoints, |into, from| into.sets.extend(from.sets.clone())),
+            endpoints: merged_endpoints(&endpoints),
             secrets: merged(&secrets, |into, from| into.entries.extend(from.entries.clone())),
         };
         // a whole document that is needed and gone was taken away by mistake
@@ -130,6 +142,10 @@ impl Documents {
     fn absent_secrets(&self) -> impl Iterator<Item = &str> {
         validate::absent_secrets(&self.config, &self.secrets).map(SecretId::as_str)
     }
+}
+
+fn merged_endpoints(parts: &[Arc<Endpoints>]) -> Arc<Endpoints> {
+    merged(parts, |into, from| into.sets.extend(from.sets.clone()))
 }
 
 /// All parts as one document. Where two have the same entry, as in the moment when the number of

@@ -23,4 +23,5 @@ pub(crate) use client::{Client, Order};
 pub(crate) use clock::{Clock, Tick, Ticks};
 pub(crate) use headers::remove_framing;
 pub(crate) use registry::Registry;
+pub(crate) use stream::is_silent;
 pub(crate) use tls::server_tls;

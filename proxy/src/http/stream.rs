@@ -70,9 +70,7 @@ impl Stream {
             },
             Self::Elsewhere => return true,
         };
-        let mut byte = [MaybeUninit::uninit()];
-        let peeked = SockRef::from(tcp).peek(&mut byte);
-        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        is_silent(tcp)
     }
 
     /// Lets the connection end in a way that looks like no orderly end.
@@ -140,4 +138,11 @@ impl AsyncWrite for Stream {
             Self::Elsewhere => Poll::Ready(Ok(())),
         }
     }
+}
+
+/// Whether nothing waits to be read, found out without a task to wake.
+pub(crate) fn is_silent(stream: &TcpStream) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
+    let peeked = SockRef::from(stream).peek(&mut byte);
+    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }

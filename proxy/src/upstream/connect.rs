@@ -6,7 +6,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, time::timeout};
 use weir_model::document::{Address, Host};
 
-use super::{Lease, connection::Connection, speak};
+use super::{Lease, connection::Connection, socket::Socket, speak};
 use crate::{
     error::Failure,
     state::{Endpoint, Transport},
@@ -29,7 +29,7 @@ pub(super) async fn connect(
     };
     // made meanwhile by who was first
     if making.is_some()
-        && let Some(lease) = Lease::from_pool(worker, endpoint)
+        && let Some(lease) = Lease::from_pool(worker, endpoint, false)
     {
         return Ok(lease);
     }
@@ -51,7 +51,7 @@ async fn make(
     transport: &Transport,
 ) -> Result<Connection, Failure> {
     let stream = within(transport.dial_timeout, dial(&endpoint.address)).await??;
-    speak::start(worker, endpoint, transport, stream).await
+    speak::start(worker, endpoint, transport, Socket::new(stream)).await
 }
 
 async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Result<T, Failure> {

@@ -14,7 +14,7 @@ use hyper::{
     client::conn::{TrySendError, http1, http2},
 };
 
-use super::convert;
+use super::{convert, socket::Socket};
 use crate::{
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
@@ -54,6 +54,15 @@ impl About {
 pub(super) struct Exclusive {
     pub(super) about: About,
     pub(super) sender: http1::SendRequest<RequestBody>,
+    pub(super) socket: Socket,
+}
+
+impl Exclusive {
+    /// Whether it can take a request now; when `sure`, the kernel is asked whether the upstream has closed it, or has sent
+    /// what nobody asked for: hyper hears of that later.
+    pub(super) fn is_ready(&self, sure: bool) -> bool {
+        self.sender.is_ready() && (!sure || self.socket.is_silent())
+    }
 }
 
 impl fmt::Debug for Exclusive {
@@ -140,9 +149,10 @@ impl Lease {
         }
     }
 
-    /// A connection that has room for a request.
-    pub(super) fn from_pool(worker: &Rc<Worker>, endpoint: &Endpoint) -> Option<Self> {
-        let connection = worker.upstreams.take(endpoint.id, &worker.metrics)?;
+    /// A connection that has room for a request. `once` is whether the request could not be sent again if the upstream
+    /// turns out to have closed it, so that it is worth a look.
+    pub(super) fn from_pool(worker: &Rc<Worker>, endpoint: &Endpoint, once: bool) -> Option<Self> {
+        let connection = worker.upstreams.take(endpoint.id, once, &worker.metrics)?;
         Some(Self::new(worker, connection))
     }
 

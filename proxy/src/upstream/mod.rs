@@ -6,6 +6,7 @@ mod convert;
 mod others;
 mod pool;
 mod send;
+mod socket;
 mod speak;
 
 pub(crate) use connection::Lease;

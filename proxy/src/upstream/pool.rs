@@ -73,13 +73,14 @@ impl Upstreams {
         share(total, self.workers, self.index)
     }
 
-    /// Takes a connection that has room for a request, if there is one that is not closed.
-    pub(super) fn take(&self, endpoint: u64, metrics: &Shard) -> Option<Connection> {
+    /// Takes a connection that has room for a request, if there is one that is not closed; when `sure`, not even a moment
+    /// ago.
+    pub(super) fn take(&self, endpoint: u64, sure: bool, metrics: &Shard) -> Option<Connection> {
         let mut all = self.all.borrow_mut();
         let pool = all.get_mut(&endpoint)?;
         while let Some(Idle { connection, .. }) = pool.idle.pop() {
             metrics.upstream_idle.dec();
-            if connection.sender.is_ready() {
+            if connection.is_ready(sure) {
                 return Some(Connection::Exclusive(connection));
             }
         }

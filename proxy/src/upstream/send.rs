@@ -180,7 +180,8 @@ impl Sending<'_> {
         {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
-        if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint) {
+        let once = !self.request.as_ref().is_some_and(Replay::is_for);
+        if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once) {
             let replay = self.request.as_ref().and_then(Replay::of);
             match self.over(leaf, &mut lease).await {
                 Ok(response) => return Ok(Sent::new(response, lease)),
@@ -305,16 +306,20 @@ struct Replay {
 }
 
 impl Replay {
-    /// Of a request without a body whose method may be repeated (RFC 9110, section 9.2.2, without `PUT`
-    /// and `DELETE`, which Go's client does not repeat either).
-    fn of(request: &Request<RequestBody>) -> Option<Self> {
+    /// Whether a request may be sent again when its connection has ended: it has no body, and its method may be
+    /// repeated (RFC 9110, section 9.2.2, without `PUT` and `DELETE`, which Go's client does not repeat either).
+    fn is_for(request: &Request<RequestBody>) -> bool {
         let method = request.method();
         let repeatable = matches!(
             *method,
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
         );
-        (repeatable && matches!(request.body(), RequestBody::Empty)).then(|| Self {
-            method: method.clone(),
+        repeatable && matches!(request.body(), RequestBody::Empty)
+    }
+
+    fn of(request: &Request<RequestBody>) -> Option<Self> {
+        Self::is_for(request).then(|| Self {
+            method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
         })

@@ -7,11 +7,14 @@ use hyper::{
     rt::{Executor, Read, Write},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, task::spawn_local, time::timeout};
+use tokio::{task::spawn_local, time::timeout};
 use tokio_rustls::TlsConnector;
 use weir_model::document::Scheme;
 
-use super::connection::{About, Connection, Exclusive, Shared};
+use super::{
+    connection::{About, Connection, Exclusive, Shared},
+    socket::Socket,
+};
 use crate::{
     error::Failure,
     http::RequestBody,
@@ -32,20 +35,20 @@ pub(super) async fn start(
     worker: &Rc<Worker>,
     endpoint: &Arc<Endpoint>,
     transport: &Transport,
-    stream: TcpStream,
+    socket: Socket,
 ) -> Result<Connection, Failure> {
     let about = About::new(worker, endpoint, transport);
     match (&transport.tls, endpoint.scheme) {
-        (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(stream)).await,
-        (None, _) => http1(worker, about, TokioIo::new(stream)).await,
+        (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(socket)).await,
+        (None, _) => http1(worker, about, socket.clone(), TokioIo::new(socket)).await,
         (Some(tls), _) => {
-            let stream = Box::pin(secure(endpoint, tls, stream)).await?;
+            let stream = Box::pin(secure(endpoint, tls, socket.clone())).await?;
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let io = TokioIo::new(stream);
             if is_http2 {
                 http2(worker, about, transport, io).await
             } else {
-                http1(worker, about, io).await
+                http1(worker, about, socket, io).await
             }
         }
     }
@@ -66,10 +69,10 @@ pub(super) fn http2_builder(limits: &Limits) -> http2::Builder<Here> {
 async fn secure(
     endpoint: &Endpoint,
     tls: &ClientTls,
-    stream: TcpStream,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failure> {
+    socket: Socket,
+) -> Result<tokio_rustls::client::TlsStream<Socket>, Failure> {
     let name = tls.server_name(&endpoint.address).ok_or(Failure::Tls)?;
-    let shaking = TlsConnector::from(Arc::clone(&tls.config)).connect(name, stream);
+    let shaking = TlsConnector::from(Arc::clone(&tls.config)).connect(name, socket);
     let shaken = timeout(HANDSHAKE, shaking)
         .await
         .map_err(|_| Failure::ConnectTimeout)?;
@@ -83,7 +86,7 @@ async fn secure(
     })
 }
 
-async fn http1<T>(worker: &Rc<Worker>, about: About, io: T) -> Result<Connection, Failure>
+async fn http1<T>(worker: &Rc<Worker>, about: About, socket: Socket, io: T) -> Result<Connection, Failure>
 where
     T: Read + Write + Unpin + 'static,
 {
@@ -93,7 +96,11 @@ where
         // who sent the request hears of errors
         let _ = connection.await;
     });
-    Ok(Connection::Exclusive(Box::new(Exclusive { about, sender })))
+    Ok(Connection::Exclusive(Box::new(Exclusive {
+        about,
+        sender,
+        socket,
+    })))
 }
 
 async fn http2<T>(

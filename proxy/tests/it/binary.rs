@@ -105,7 +105,14 @@ fn exit_code(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_wrong_command_line_exits_with_2_and_says_why() {
-    let twice = ["--config", "x", "--entrypoint", "web=:1", "--entrypoint", "web=:2"];
+    let twice = [
+        "--config",
+        "x",
+        "--entrypoint",
+        "web=:1",
+        "--entrypoint",
+        "web=:2",
+    ];
     let (code, error) = exit_code(&twice);
     assert_eq!(code, Some(2));
     assert!(error.contains("entry point web is there twice"), "{error}");

@@ -83,13 +83,15 @@ pub enum TextError {
         found: Digest,
     },
     /// A newer or a much older writer.
-    #[error("schema {0} is not one that this version reads ({min} to {SCHEMA})", min = SCHEMA.saturating_sub(1))]
+    #[error("schema {0} is not one that this version reads ({OLDEST} to {SCHEMA})")]
     Schema(u32),
     /// A field that this version does not know, or a value out of its range.
     #[error(transparent)]
     Content(#[from] serde_json::Error),
 }
 
+/// The oldest schema that is read.
+const OLDEST: u32 = oldest(SCHEMA);
 const HEAD: &str = "{\"digest\":\"";
 const MIDDLE: &str = "\",\"document\":\n";
 const TAIL: &str = "\n}\n";
@@ -140,7 +142,12 @@ pub fn read<D: Document>(text: &str) -> Result<(D, Digest), TextError> {
 }
 
 fn readable(schema: u32) -> bool {
-    (SCHEMA.saturating_sub(1).max(1)..=SCHEMA).contains(&schema)
+    (OLDEST..=SCHEMA).contains(&schema)
+}
+
+/// The one before a version's own, if that is not the first.
+const fn oldest(own: u32) -> u32 {
+    if own > 1 { own - 1 } else { own }
 }
 
 /// What every schema of every document has.
@@ -216,6 +223,18 @@ mod tests {
 
     fn sealed(body: &str) -> String {
         format!("{HEAD}{}{MIDDLE}{body}{TAIL}", Digest::of(body.as_bytes()))
+    }
+
+    #[test]
+    fn the_schema_before_is_read_where_there_is_one() {
+        assert_eq!([1, 2, 3, 9].map(oldest), [1, 1, 2, 8]);
+        let older = sealed(r#"{"schema":0,"sets":{}}"#);
+        let error = read::<Endpoints>(&older).unwrap_err().to_string();
+        assert!(error.starts_with("schema 0 is not one"), "{error}");
+        assert!(
+            error.ends_with(&format!("({} to {SCHEMA})", oldest(SCHEMA))),
+            "{error}"
+        );
     }
 
     #[test]

@@ -20,6 +20,9 @@ use crate::arguments::Arguments;
 /// For requests that were accepted; less than kubelet's patience.
 const FINISH: std::time::Duration = std::time::Duration::from_secs(20);
 
+/// For the runtime to hear of what has arrived.
+const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);
+
 struct App {
     arguments: Arguments,
     hostname: String,
@@ -57,13 +60,39 @@ pub(crate) async fn serve(arguments: Arguments, end: impl Future<Output = ()>) -
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
+    // those that the kernel has accepted by now are accepted; when the listener goes, it breaks the others
+    let listener = listener.into_std()?;
+    while let Ok((stream, _)) = listener.accept() {
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(stream)?;
+        connections.spawn(connection(stream, Arc::clone(&app), closing_in.clone()));
+    }
     drop(listener);
     closing.send_replace(true);
     let finish = async { while connections.join_next().await.is_some() {} };
     timeout(FINISH, finish).await.context("requests take too long")
 }
 
-async fn connection(stream: TcpStream, app: Arc<App>, mut closing: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, app: Arc<App>, closing: watch::Receiver<bool>) {
+    // one that broke at once has nothing to tell
+    if let Ok((stream, socket)) = twice(stream) {
+        serve_connection(stream, &socket, app, closing).await;
+    }
+}
+
+/// A connection, and its socket to look at.
+fn twice(stream: TcpStream) -> std::io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let socket = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, socket))
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    socket: &std::net::TcpStream,
+    app: Arc<App>,
+    mut closing: watch::Receiver<bool>,
+) {
     // the answer to a refusal is a slower answer, nothing more
     drop(stream.set_nodelay(true));
     let service = service_fn(move |request| {
@@ -74,8 +103,16 @@ async fn connection(stream: TcpStream, app: Arc<App>, mut closing: watch::Receiv
         std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = &mut connection => return,
-        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+        _ = closing.wait_for(|closing| *closing) => {}
     }
+    // a request that has arrived is accepted, and its connection not idle
+    while matches!(socket.peek(&mut [0]), Ok(1..)) {
+        tokio::select! {
+            _ = &mut connection => return,
+            () = sleep(MOMENT) => {}
+        }
+    }
+    connection.as_mut().graceful_shutdown();
     drop(connection.await);
 }
 

@@ -30,6 +30,16 @@ impl Publisher {
         }
     }
 
+    /// Lets others see what was compiled, though nothing comes of it: its objects are told so.
+    pub(super) async fn plan_in_vain(&mut self) {
+        let compiled = self.compiled.borrow_and_update().clone();
+        if let Some(compiled) = compiled
+            && let Err(error) = self.plan(compiled).await
+        {
+            self.failed(&error).await;
+        }
+    }
+
     /// Whether nothing may be published; if so, others get to know why.
     pub(super) fn is_blocked(&self) -> bool {
         let Some(why) = self.blocked.borrow().clone() else {

@@ -242,6 +242,7 @@ impl Publisher {
     /// Brings what is stored in line with what was compiled; when to try again.
     async fn round(&mut self) -> Option<Instant> {
         if self.is_blocked() {
+            self.plan_in_vain().await;
             return Some(Instant::now() + self.backoff.failed());
         }
         let previous = self.previous.borrow().clone()?;

@@ -150,6 +150,37 @@ fn what_cannot_be_loaded_changes_nothing_and_says_why() {
 }
 
 #[test]
+fn endpoints_go_on_while_the_config_is_refused() {
+    let dir = Dir::new();
+    let mut applier = applier(&dir);
+    let both = fixture().leaf("l2", &["10.0.1.1:80"]).route("b", "l2");
+    put(&dir, &both);
+    assert_loaded(&applier.look(true));
+    let good = text_of(&both.config);
+    dir.put("config.json", &sealed(r#"{"schema":9,"later":{}}"#));
+    // without a set that whoever wrote this does not need
+    dir.put_document(&fixture().set("l1", &["10.0.0.2:80"], &[]).endpoints);
+    for _ in 0..2 {
+        assert_rejected(&applier.look(true), Code::Schema, "config: schema 9");
+        assert_eq!(served(&applier), ["10.0.0.2:80", "10.0.1.1:80"]);
+    }
+    dir.put_document(&fixture().set("l1", &[], &[]).endpoints);
+    assert_rejected(&applier.look(true), Code::Schema, "config: schema 9");
+    assert_eq!(served(&applier), ["10.0.1.1:80"]);
+    // endpoints that cannot be read are none
+    let spoilt = text_of(&both.endpoints).replace("10.0.0.1", "10.0.0.9");
+    dir.put("endpoints.json", &spoilt);
+    assert_rejected(&applier.look(true), Code::Schema, "config: schema 9");
+    assert_eq!(served(&applier), ["10.0.1.1:80"]);
+    // the files are what they were when they were loaded, and what is served is not
+    dir.put("config.json", &good);
+    dir.put_document(&both.endpoints);
+    assert_loaded(&applier.look(true));
+    assert_eq!(served(&applier), ["10.0.0.1:80", "10.0.1.1:80"]);
+    assert!(matches!(applier.look(true), Outcome::Unchanged));
+}
+
+#[test]
 fn a_file_that_is_seen_half_written_is_loaded_when_it_is_whole() {
     let dir = Dir::new();
     let mut applier = applier(&dir);

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use weir_e2e::cluster::{Cluster, app::App, kubectl::Kubectl, release::Release};
+use weir_e2e::{
+    cluster::{Cluster, app::App, kubectl::Kubectl, release::Release},
+    markdown::{blocks, words},
+};
 
 /// A command of the README, and what is shown of its output.
 #[derive(Debug)]
@@ -27,8 +30,8 @@ async fn kubectl_says_what_the_readme_says() {
     let _proxy = release.proxy().await.unwrap();
 
     let page = std::fs::read_to_string(Kubectl::file("README.md")).unwrap();
-    let shown = commands(&page);
-    assert!(shown.len() > 5, "{shown:?}");
+    let shown = shown(&page);
+    assert!(shown.len() > 10, "{shown:?}");
     for Shown { command, output } in &shown {
         let arguments: Vec<_> = command.iter().map(|word| argument(word)).collect();
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -50,18 +53,19 @@ fn argument(word: &str) -> String {
 }
 
 /// In the blocks with the language `console`, lines that start with `$ kubectl` and those that follow.
-fn commands(page: &str) -> Vec<Shown> {
-    let blocks = page.split("```console\n").skip(1);
-    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
+fn shown(page: &str) -> Vec<Shown> {
+    let blocks = blocks(page).into_iter();
     let mut shown: Vec<Shown> = Vec::new();
-    for line in lines {
-        if let Some(command) = line.strip_prefix("$ kubectl ") {
-            shown.push(Shown {
-                command: command.split(' ').map(str::to_owned).collect(),
-                output: Vec::new(),
-            });
-        } else if let Some(last) = shown.last_mut() {
-            last.output.push(line.to_owned());
+    for (_, block) in blocks.filter(|(language, _)| *language == "console") {
+        for line in block.lines() {
+            if let Some(command) = line.strip_prefix("$ kubectl ") {
+                shown.push(Shown {
+                    command: words(command),
+                    output: Vec::new(),
+                });
+            } else if let Some(last) = shown.last_mut() {
+                last.output.push(line.to_owned());
+            }
         }
     }
     shown

@@ -71,6 +71,13 @@ async fn what_a_newer_leader_writes_while_this_one_runs_stays_too() {
     assert!(bench.publisher.round().await.is_some());
     assert_eq!(bench.api.writes(), [""; 0]);
     assert!(failure(&bench).contains("schema 99"), "{}", failure(&bench));
+    // so that whoever edited something is told that it is not published
+    let state = bench.outputs.state.borrow();
+    let planned = state.planned.as_ref().unwrap();
+    assert_eq!(
+        (planned.compilation.config.revision, state.published.revision),
+        (2, 1)
+    );
 }
 
 #[tokio::test]
