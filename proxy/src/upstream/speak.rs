@@ -7,7 +7,7 @@ use hyper::{
     rt::{Executor, Read, Write},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{task::spawn_local, time::timeout};
+use tokio::{sync::oneshot, task::spawn_local, time::timeout};
 use tokio_rustls::TlsConnector;
 use weir_model::document::Scheme;
 
@@ -26,6 +26,8 @@ use crate::{
 
 /// For a handshake of TLS, as in Go.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// For an upstream to say how many requests it takes at once. Until then it is one.
+const SETTINGS: Duration = Duration::from_millis(100);
 /// Bytes of a response that an upstream may send before its client has taken them, and of all responses on a connection.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
@@ -62,7 +64,8 @@ pub(super) fn http2_builder(limits: &Limits) -> http2::Builder<Here> {
         .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
         // what an upstream may send ahead of its clients: much for each stream, as most are alone
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_max_send_streams(1);
     builder
 }
 
@@ -120,15 +123,26 @@ where
     let handshake = client.handshake::<_, RequestBody>(io).await;
     let (sender, mut connection) = handshake.map_err(|_| Failure::Broken)?;
     let most = Rc::new(Cell::new(connection.current_max_send_streams()));
-    let told = most.clone();
-    run(worker, about.endpoint, async move {
-        let _ = poll_fn(|cx| {
-            let polled = Pin::new(&mut connection).poll(cx);
-            told.set(connection.current_max_send_streams());
-            polled
-        })
-        .await;
+    let (tell, told) = oneshot::channel();
+    let mut tell = Some(tell);
+    run(worker, about.endpoint, {
+        let most = most.clone();
+        async move {
+            let _ = poll_fn(|cx| {
+                let polled = Pin::new(&mut connection).poll(cx);
+                let now = connection.current_max_send_streams();
+                if most.replace(now) != now
+                    && let Some(tell) = tell.take()
+                {
+                    let _ = tell.send(());
+                }
+                polled
+            })
+            .await;
+        }
     });
+    // more than it allows, which is the first thing that it says, would be refused
+    let _ = timeout(SETTINGS, told).await;
     let shared = Rc::new(Shared {
         about,
         secure: transport.tls.is_some(),

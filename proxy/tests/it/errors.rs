@@ -129,17 +129,17 @@ async fn an_answer_that_does_not_come_in_time_is_504() {
 #[tokio::test]
 async fn an_endpoint_that_wants_another_protocol_never_gets_plain_http() {
     let backend = Backend::named("plain").await;
-    for scheme in [Scheme::Https, Scheme::H2c] {
+    for (scheme, status, reason) in [(Scheme::Https, 500, "tls"), (Scheme::H2c, 502, "closed")] {
         let documents = Documents::default()
             .service_with("main", &[backend.address], |leaf| leaf.scheme = scheme)
             .route("/", "main");
         let fixture = Fixture::start(&documents).await;
-        assert_eq!(fixture.get("/").await.status, 502);
+        assert_eq!(fixture.get("/").await.status, status);
         fixture
-            .metric_becomes("weir_failures_total{reason=\"protocol\"}", 1.0)
+            .metric_becomes(&format!("weir_failures_total{{reason=\"{reason}\"}}"), 1.0)
             .await;
     }
-    assert_eq!(backend.connections(), 0);
+    assert_eq!(backend.count(), 0);
 }
 
 #[tokio::test]
