@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
@@ -49,6 +49,8 @@ impl Authority {
                 Err(_) => SanType::DnsName((*name).try_into().unwrap()),
             })
             .collect();
+        // not the authority's, or it would look signed by itself
+        params.distinguished_name.push(DnType::CommonName, "signed");
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Certified {
             certificate: certificate.pem(),

@@ -5,6 +5,7 @@ mod backend;
 mod client;
 mod documents;
 mod fixture;
+pub mod http2;
 
 pub use authority::{Authority, Certified};
 pub use backend::{Backend, RawBackend, Received, Speaks, answer};
