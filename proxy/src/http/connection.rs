@@ -46,14 +46,20 @@ pub(super) async fn run(client: Rc<Client>) {
     {
         match Box::pin(open(&client, first)).await {
             Some(Protocol::Http1) => found = bytes_come(&client).await,
-            Some(Protocol::Http2) => return Box::pin(http2::serve(&client)).await,
+            Some(Protocol::Http2) => {
+                Box::pin(http2::serve(&client)).await;
+                return client.stream.borrow_mut().take_leave();
+            }
             None => return,
         }
     }
     while found.is_some() {
         match serve(&client).await {
             End::Idle => client.set_parked(true),
-            End::Done => return linger(&client).await,
+            End::Done => {
+                client.stream.borrow_mut().take_leave();
+                return linger(&client).await;
+            }
             End::Broken => {
                 // to a client of HTTP/1.0 an orderly close would look like the response's end
                 if client.flags.ancient.get() {
@@ -64,6 +70,7 @@ pub(super) async fn run(client: Rc<Client>) {
         }
         found = bytes_come(&client).await;
     }
+    client.stream.borrow_mut().take_leave();
 }
 
 /// Runs hyper until the connection ends or may be parked.
@@ -105,6 +112,7 @@ fn nothing_to_do(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
         client.await_request();
     }
     match (client.order(), client.phase()) {
+        (Order::Close, Phase::Idle) => Poll::Ready(End::Done),
         (Order::Close, _) => Poll::Ready(End::Broken),
         (Order::Park, Phase::Idle) => {
             client.forget_parking();

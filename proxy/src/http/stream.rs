@@ -4,7 +4,7 @@ use std::{
     io::{self, IoSlice},
     mem::MaybeUninit,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use socket2::SockRef;
@@ -71,6 +71,15 @@ impl Stream {
             Self::Elsewhere => return true,
         };
         is_silent(tcp)
+    }
+
+    /// Tells the client, where TLS has a word for it, that all was said that is to be said. Not after an answer that
+    /// broke off: it would look whole.
+    pub(super) fn take_leave(&mut self) {
+        if let Self::Tls(stream) = self {
+            // what the kernel does not take at once is not worth waiting for
+            let _ = Pin::new(&mut **stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
     }
 
     /// Lets the connection end in a way that looks like no orderly end.

@@ -119,6 +119,33 @@ async fn client(fixture: &Fixture, authority: &Authority) -> Client<TlsStream<Tc
     Client::over(secure(fixture.web, HOST, &config).await.unwrap())
 }
 
+/// Whether the connection's end is said in TLS, and not only by its loss.
+async fn ends_orderly(client: &mut Client<TlsStream<TcpStream>>) -> bool {
+    let mut byte = [0];
+    let read = tokio::time::timeout(Duration::from_secs(20), client.stream.read(&mut byte));
+    matches!(read.await.expect("an end in time"), Ok(0))
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_does_not_look_whole() {
+    let breaking = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
+            .await;
+    })
+    .await;
+    let (fixture, authority) = served(breaking.address, |_| {}).await;
+    for version in ["1.0", "1.1"] {
+        let mut client = client(&fixture, &authority).await;
+        client
+            .send(format!("GET / HTTP/{version}\r\nHost: a\r\n\r\n"))
+            .await;
+        let mut all = Vec::new();
+        assert!(client.stream.read_to_end(&mut all).await.is_err(), "{version}");
+    }
+}
+
 #[tokio::test]
 async fn who_names_no_certificate_has_the_default_one() {
     let backend = Backend::named("ok").await;
@@ -413,7 +440,7 @@ async fn silence_and_taking_nothing_are_noticed_as_without_tls() {
         .await;
     let mut idle = client(&fixture, &authority).await;
     assert_eq!(idle.get("/").await.status, 200);
-    assert!(idle.is_closed().await);
+    assert!(ends_orderly(&mut idle).await);
     fixture
         .metric_becomes("weir_connections_closed_total{reason=\"idle\"}", 1.0)
         .await;
@@ -457,7 +484,7 @@ async fn nothing_is_lost_while_a_proxy_drains_under_load() {
                 let response = client.get("/").await;
                 assert_eq!((response.status, response.complete), (200, true));
                 if response.header("connection") == Some("close") {
-                    assert!(client.is_closed().await);
+                    assert!(ends_orderly(&mut client).await);
                     return served;
                 }
             }
@@ -469,7 +496,7 @@ async fn nothing_is_lost_while_a_proxy_drains_under_load() {
     for load in loads {
         assert!(load.await.unwrap() > 1);
     }
-    assert!(parked.is_closed().await);
+    assert!(ends_orderly(&mut parked).await);
     let Fixture { running, .. } = fixture;
     tokio::task::spawn_blocking(|| running.join())
         .await
