@@ -142,3 +142,102 @@ fn fingerprint(entry: &SecretEntry) -> [u8; 32] {
     }
     all.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_model::{document::RouteTls, name::NamespacedName};
+
+    use super::*;
+    use crate::state::fixture::Fixture;
+
+    fn id(name: &str) -> SecretId {
+        SecretId::secret(&NamespacedName::new("apps", name))
+    }
+
+    fn entry(host: &str) -> SecretEntry {
+        let own = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+        SecretEntry {
+            ca: None,
+            certificate: Some(own.cert.pem()),
+            key: Some(own.signing_key.serialize_pem()),
+        }
+    }
+
+    /// A route with a certificate for each name.
+    fn documents(names: &[&str]) -> (Config, Secrets) {
+        let documents = Fixture::default().leaf("leaf", &["127.0.0.1:1"]);
+        let documents = (0..names.len()).fold(documents, |documents, place| {
+            documents.route(&format!("{place}.example"), "leaf")
+        });
+        let mut config = documents.config;
+        for (route, name) in config.routes.values_mut().zip(names) {
+            route.tls = Some(RouteTls {
+                certificate: Some(id(name)),
+                secret: None,
+            });
+        }
+        let mut secrets = Secrets::default();
+        secrets
+            .entries
+            .extend(names.iter().map(|name| (id(name), entry(name))));
+        (config, secrets)
+    }
+
+    #[test]
+    fn what_stays_is_not_read_again() {
+        let mut store = CertificateStore::default();
+        let (config, mut secrets) = documents(&["a.example", "b.example"]);
+        let first = store.update(&config, &secrets);
+        assert!(Arc::ptr_eq(&first, &store.update(&config, &secrets)));
+        secrets.entries.insert(id("b.example"), entry("b.example"));
+        secrets.entries.insert(id("unused"), entry("c.example"));
+        let second = store.update(&config, &secrets);
+        let same = |host| Arc::ptr_eq(first.find(host).unwrap(), second.find(host).unwrap());
+        assert!(same("a.example") && !same("b.example"));
+        assert!(second.find("c.example").is_none());
+    }
+
+    #[test]
+    fn what_goes_is_not_shown_any_more() {
+        let mut store = CertificateStore::default();
+        let (config, mut secrets) = documents(&["a.example", "b.example"]);
+        store.update(&config, &secrets);
+        secrets.entries.remove(&id("a.example"));
+        let left = store.update(&config, &secrets);
+        assert!(left.find("a.example").is_none() && left.find("b.example").is_some());
+        assert!(
+            store
+                .update(&Config::default(), &secrets)
+                .find("b.example")
+                .is_none()
+        );
+        assert!(store.known.is_empty());
+    }
+
+    #[test]
+    fn the_first_by_id_has_a_name_that_several_have() {
+        let mut store = CertificateStore::default();
+        let (config, mut secrets) = documents(&["a", "b"]);
+        secrets.entries.insert(id("b"), entry("x.example"));
+        let before = store.update(&config, &secrets).find("x.example").cloned();
+        secrets.entries.insert(id("a"), entry("x.example"));
+        let after = store.update(&config, &secrets).find("x.example").cloned();
+        assert!(!Arc::ptr_eq(&before.unwrap(), &after.unwrap()));
+        let own = store.known[&id("a")].certificate.clone().unwrap();
+        assert!(Arc::ptr_eq(
+            &own,
+            store.update(&config, &secrets).find("X.Example.").unwrap()
+        ));
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        let mut store = CertificateStore::default();
+        let (config, secrets) = documents(&["*.a.example"]);
+        let all = store.update(&config, &secrets);
+        assert!(all.find("x.a.example").is_some());
+        for host in ["a.example", "x.y.a.example", "xa.example", "", "."] {
+            assert!(all.find(host).is_none(), "{host}");
+        }
+    }
+}
