@@ -29,7 +29,7 @@ build: ## build the binaries: weir-operator, weir-proxy, weir-demo
 test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks of dependencies and generated files
 	@if command -v go >/dev/null; then $(MAKE) e2e; \
 	else echo "left out: make e2e, which needs Go 1.26 to build the Kubernetes components"; fi
-	@if reasons=$$(e2e/tools/node-needs); then $(MAKE) images && $(MAKE) e2e-node IMAGES=$(IMAGES); \
+	@if reasons=$$(e2e/tools/node-needs); then $(MAKE) images REGISTRY= && $(MAKE) e2e-node IMAGES=$(IMAGES); \
 	else echo "left out: make images e2e-node, which cannot run here:"; echo "$$reasons"; fi
 	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features
@@ -109,11 +109,15 @@ e2e: build ## run the tests against a real Kubernetes API; KUBECONFIG=FILE uses 
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test cluster --test chart -- --ignored --test-threads 4 $(E2E_SKIP)
 	@$(E2E_LEFT_OUT)
 
+# A cluster that is there needs the images of `make images`, where WEIR_E2E_HELM says if they have other names (flags of
+# `helm install`, such as `--set image.registry=registry.example.com/team`), and weir-backend in the place of
+# traefik/whoami; and this machine needs a route to its pods and Services, as each of its nodes has one.
 ifeq ($(origin KUBECONFIG),command line)
 e2e-node: export WEIR_E2E_KUBECONFIG := $(abspath $(KUBECONFIG))
 NODE_NEEDS := true
 NODE_TOOLS := kubectl helm
 NODE_SKIP := --skip own::
+NODE_LEFT_OUT := echo "left out: the tests in own::, which kill and reboot a node of their own"
 else
 NODE_NEEDS := e2e/tools/node-needs
 NODE_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl helm \
@@ -128,6 +132,7 @@ e2e-node: build ## run the tests on a real node, as root; KUBECONFIG=FILE uses a
 	@$(NODE_NEEDS) || { echo "make e2e-node cannot run here" >&2; exit 1; }
 	@e2e/tools/build $(NODE_TOOLS) >/dev/null
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test node -- --ignored --test-threads=1 $(NODE_SKIP)
+	@$(NODE_LEFT_OUT)
 
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.
 bench-operator: ## measure the operator with 2,000 TraefikServices on a real API server

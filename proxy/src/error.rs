@@ -19,8 +19,6 @@ pub enum Failure {
     NoRoute,
     /// The route has nothing usable behind it.
     NoServer,
-    /// TLS cannot be spoken as the service's transport wants it; it is never spoken in another way instead.
-    TlsSettings,
     /// The endpoint's name does not resolve.
     Resolve,
     /// No connection: refused, unreachable, reset.
@@ -46,7 +44,7 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::HeadTooLarge,
         Self::RequestBody,
@@ -54,7 +52,6 @@ impl Failure {
         Self::NotImplemented,
         Self::NoRoute,
         Self::NoServer,
-        Self::TlsSettings,
         Self::Resolve,
         Self::Connect,
         Self::ConnectTimeout,
@@ -76,7 +73,6 @@ impl Failure {
             Self::NotImplemented => "not_implemented",
             Self::NoRoute => "no_route",
             Self::NoServer => "no_server",
-            Self::TlsSettings => "tls_settings",
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::ConnectTimeout => "connect_timeout",
@@ -98,9 +94,7 @@ impl Failure {
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TlsSettings | Self::Resolve | Self::Connect | Self::Closed | Self::Broken => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Resolve | Self::Connect | Self::Closed | Self::Broken => StatusCode::BAD_GATEWAY,
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Tls | Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -136,10 +136,16 @@ impl ControlPlane {
         self.running.clear();
     }
 
-    /// Starts them again, after [`Self::kill_all`], in another network namespace.
-    pub(super) async fn restart_all(&mut self, group: &Group, network: PathBuf) -> Result<()> {
+    /// Starts them again, after [`Self::kill_all`], in another network namespace. Nobody has to wait for the certificate.
+    pub(super) fn restart_all(&mut self, group: &Group, network: PathBuf) -> Result<()> {
         self.site.network = Some(network);
-        self.start_components(group).await
+        [
+            Component::Etcd,
+            Component::ApiServer,
+            Component::ControllerManager,
+        ]
+        .into_iter()
+        .try_for_each(|component| self.start(component, group))
     }
 
     pub(super) fn start(&mut self, component: Component, group: &Group) -> Result<()> {

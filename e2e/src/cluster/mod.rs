@@ -213,25 +213,21 @@ impl Cluster {
         self.own()?.start(component, &self.group)
     }
 
-    /// Kills all components, runs `meanwhile`, and starts them again in the network namespace that it tells. What it has
-    /// made beside that is returned.
-    pub(crate) async fn restart_in<T>(
-        &mut self,
-        meanwhile: impl AsyncFnOnce(&Group) -> Result<(T, PathBuf)>,
-    ) -> Result<T> {
-        let Self {
-            control_plane, group, ..
-        } = self;
-        let control_plane = control_plane
-            .as_mut()
-            .context("this needs a control plane of its own")?
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        control_plane.kill_all();
-        let (made, network) = meanwhile(group).await?;
-        control_plane.restart_all(group, network).await?;
-        self.wait_until_ready().await?;
-        Ok(made)
+    /// Kills all components.
+    pub(crate) fn kill_components(&self) -> Result<()> {
+        self.own()?.kill_all();
+        Ok(())
+    }
+
+    /// Starts all again in another network namespace, and waits until the API answers.
+    pub(crate) async fn restart_components(&self, network: PathBuf) -> Result<()> {
+        self.own()?.restart_all(&self.group, network)?;
+        self.wait_until_ready().await
+    }
+
+    /// What ends with the cluster.
+    pub(crate) fn group(&self) -> &Group {
+        &self.group
     }
 
     /// Asks a component to end, and kills it when that takes more than a few seconds.

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::{namespace::Namespace, resource::SERVICE_ACCOUNT, wait::eventually};
+use super::{Cluster, namespace::Namespace, resource::SERVICE_ACCOUNT, wait::eventually};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
@@ -163,6 +163,20 @@ impl<'a> User<'a> {
         fs::write(&self.kubeconfig, kubeconfig.to_string())?;
         Ok(())
     }
+}
+
+/// The same cluster for a ServiceAccount, with a token as its pods have one.
+pub async fn as_account(namespace: &Namespace<'_>, account: &str) -> Result<Cluster> {
+    let cluster = namespace.cluster;
+    let token = namespace.kubectl(&["create", "token", account]).await?;
+    let view = ["config", "view", "--raw", "--minify", "--flatten", "-o", "json"];
+    let mut kubeconfig: Value = serde_json::from_str(&cluster.kubectl().run(&view).await?)?;
+    kubeconfig["users"][0]["user"] = json!({"token": token.trim()});
+    kubeconfig["contexts"][0]["context"]["namespace"] = namespace.name.clone().into();
+    let name = format!("{}-{account}.kubeconfig", namespace.name);
+    let path = cluster.folder().join(name);
+    fs::write(&path, kubeconfig.to_string())?;
+    Cluster::existing(&path).await
 }
 
 fn rights(rules: &[Rule]) -> impl Iterator<Item = (Rule, &'static str)> {

@@ -1,12 +1,14 @@
 //! weir on a node, installed by helm.
 
 use std::{
+    env, io,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::Node;
 use crate::cluster::{kubectl::Kubectl, namespace::condition_of, resource::POD, wait::eventually};
@@ -15,6 +17,13 @@ use crate::cluster::{kubectl::Kubectl, namespace::condition_of, resource::POD, w
 pub const RELEASE: &str = "weir";
 /// Within which pods are replaced or gone.
 const LIMIT: Duration = Duration::from_mins(2);
+/// Within which a connection is made, where there is a way.
+const REACH: Duration = Duration::from_secs(10);
+/// The admin port of proxies.
+const ADMIN: u16 = 9000;
+/// Further flags for `helm install` and `helm upgrade`, with spaces between them: where a cluster's images are, for
+/// example `--set image.registry=registry.example.com/team`.
+const FLAGS: &str = "WEIR_E2E_HELM";
 
 /// A release called [`RELEASE`]. It stays when this value goes, as long as its namespace does.
 #[derive(Clone, Debug)]
@@ -46,7 +55,36 @@ impl<'a> Installed<'a> {
         installed
             .helm("install", &[&["--create-namespace", "--wait"], values].concat())
             .await?;
+        installed.ensure_reachable().await?;
         Ok(installed)
+    }
+
+    /// Whether clients here can be clients of the cluster, which tests that fail for it do not say.
+    async fn ensure_reachable(&self) -> Result<()> {
+        let mut addresses = Vec::new();
+        if let Some(proxy) = self.pods("proxy").await?.first() {
+            addresses.push(("a pod", SocketAddr::new(proxy.address, ADMIN)));
+        }
+        for port in self.service().await?["spec"]["ports"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let name = port["name"].as_str().unwrap_or_default();
+            addresses.push(("a Service", self.cluster_entry(name).await?));
+            addresses.push(("a node's port", self.entry(name).await?));
+        }
+        for (what, address) in addresses {
+            let reached = timeout(REACH, TcpStream::connect(address)).await;
+            let reached = reached.map_err(io::Error::other).and_then(|reached| reached);
+            drop(reached.with_context(|| {
+                format!(
+                    "{what} at {address} is not reachable from here; this host needs a route to the cluster's nodes, pods \
+                     and Services, as each of its nodes has one"
+                )
+            })?);
+        }
+        Ok(())
     }
 
     /// `helm upgrade --wait`.
@@ -63,7 +101,12 @@ impl<'a> Installed<'a> {
     async fn helm(&self, action: &str, further: &[&str]) -> Result<()> {
         let chart = Kubectl::file("charts/weir");
         let arguments = [action, RELEASE, &chart, "--namespace", &self.namespace];
-        let done = self.node.helm(&[&arguments, further].concat()).await;
+        let flags = env::var(FLAGS).unwrap_or_default();
+        let flags: Vec<_> = flags.split_whitespace().collect();
+        let done = self
+            .node
+            .helm(&[&arguments, flags.as_slice(), further].concat())
+            .await;
         match done {
             Ok(_) => Ok(()),
             Err(error) => Err(error.context(self.explain().await)),
@@ -71,7 +114,7 @@ impl<'a> Installed<'a> {
     }
 
     /// What the namespace looks like, for whoever has to find out why something failed.
-    async fn explain(&self) -> String {
+    pub async fn explain(&self) -> String {
         let mut told = String::new();
         for arguments in [
             &["get", "pods", "-o", "wide"][..],
@@ -79,7 +122,7 @@ impl<'a> Installed<'a> {
             &[
                 "logs",
                 "--selector=app.kubernetes.io/name=weir",
-                "--tail=20",
+                "--tail=50",
                 "--prefix",
             ],
         ] {
@@ -99,7 +142,7 @@ impl<'a> Installed<'a> {
     pub async fn entry(&self, entry_point: &str) -> Result<SocketAddr> {
         let service = self.service().await?;
         let port = port(&service, entry_point, "nodePort")?;
-        Ok(SocketAddr::new(self.node.address()?.into(), port))
+        Ok(SocketAddr::new(self.node.address(), port))
     }
 
     /// The same as a client within the cluster sees it.

@@ -74,14 +74,14 @@ impl Network {
 
     /// Makes the devices. False when the addresses are somebody's already.
     fn link(&self, pid: u32) -> Result<bool> {
-        let taken = ip(&[
-            "route",
-            "show",
-            "to",
-            "root",
-            &format!("{}/16", self.address(0, 0)),
-        ])?;
-        if !taken.trim().is_empty() {
+        let all = format!("{}/16", self.address(0, 0));
+        // routes within, and those that have all of it within themselves
+        let routes = [
+            ip(&["route", "show", "to", "root", &all])?,
+            ip(&["route", "show", "to", "match", &all])?,
+        ];
+        let mut routes = routes.iter().flat_map(|routes| routes.lines());
+        if routes.any(|route| !route.starts_with("default")) {
             return Ok(false);
         }
         let (device, pid) = (self.device(), pid.to_string());

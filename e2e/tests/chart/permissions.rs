@@ -2,17 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use serde_json::{Value, json};
 use weir_e2e::cluster::{
     Cluster,
     api::Refusal,
     namespace::Namespace,
     resource::{CONFIG_MAP, POD, SECRET},
+    user::as_account,
     wait::eventually,
 };
 
@@ -28,24 +28,6 @@ async fn installed(namespace: &Namespace<'_>, values: Value) {
         .iter()
         .filter(|object| !workloads.contains(&object["kind"].as_str().unwrap()));
     apply(namespace, objects).await;
-}
-
-/// The same cluster for the operator, with a token as its pod has one.
-pub async fn as_operator(namespace: &Namespace<'_>) -> Result<Cluster> {
-    let cluster = namespace.cluster;
-    let token = namespace.kubectl(&["create", "token", "weir-operator"]).await?;
-    let shown = cluster
-        .kubectl()
-        .run(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"])
-        .await?;
-    let mut kubeconfig: Value = serde_json::from_str(&shown)?;
-    kubeconfig["users"][0]["user"] = json!({"token": token.trim()});
-    kubeconfig["contexts"][0]["context"]["namespace"] = namespace.name.clone().into();
-    let path = cluster
-        .folder()
-        .join(format!("{}-operator.kubeconfig", namespace.name));
-    fs::write(&path, kubeconfig.to_string())?;
-    Cluster::existing(&path).await
 }
 
 /// What a ServiceAccount may do in a namespace, as `resources [names]: verbs`. Names of shards count as one.
@@ -190,7 +172,7 @@ async fn with_named_namespaces_and_secrets_it_reads_nothing_else() {
     for name in ["tls", "other"] {
         apps.create(SECRET, name, json!({})).await.unwrap();
     }
-    let operator = as_operator(&own).await.unwrap();
+    let operator = as_account(&own, "weir-operator").await.unwrap();
     operator
         .api()
         .get(&SECRET.object(&apps.name, "tls"))
@@ -231,7 +213,7 @@ async fn of_a_proxys_pod_it_may_change_one_annotation_and_of_others_nothing() {
         namespace.create(POD, name, pod(&labels)).await.unwrap();
     }
     installed(&namespace, values).await;
-    let operator = as_operator(&namespace).await.unwrap();
+    let operator = as_account(&namespace, "weir-operator").await.unwrap();
     let patch = async |name: &str, change: &Value| {
         operator
             .api()
@@ -299,7 +281,7 @@ async fn what_it_has_no_business_with_is_refused() {
     for namespace in [&namespace, &other] {
         namespace.create(POD, "a", pod(&json!({}))).await.unwrap();
     }
-    let operator = as_operator(&namespace).await.unwrap();
+    let operator = as_account(&namespace, "weir-operator").await.unwrap();
     let api = operator.api();
     let (own, there) = (namespace.name.as_str(), other.name.as_str());
     let roles = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{own}/roles");

@@ -13,7 +13,7 @@ use crate::support::{App, Clients, Scene};
 const LIMIT: Duration = Duration::from_mins(2);
 const STABLE: &str = "stable";
 const CANARY: &str = "canary";
-/// What the canary is scaled to before the step to this weight, and whether all of that is awaited before the step after.
+/// What the canary is scaled to before the step to this weight.
 const SCALED: [(u32, u32); 3] = [(20, 10), (50, 0), (80, 3)];
 
 #[tokio::test]
@@ -35,6 +35,13 @@ async fn a_canary_takes_over_in_steps_while_it_is_scaled() {
 
 async fn step(scene: &Scene<'_>, weight: u32) -> Result<()> {
     let scaled = SCALED.iter().rev().find(|(from, _)| *from <= weight);
+    // the last moment for all of the ten to have been there
+    if let Some((from, replicas @ 1..)) = scaled
+        && SCALED.iter().any(|(next, _)| *next == weight + 10)
+        && *from < weight
+    {
+        await_endpoints(scene, *replicas as usize).await?;
+    }
     // pods come and go while the step is made …
     if let Some((from, replicas)) = scaled
         && *from == weight

@@ -4,10 +4,9 @@
 
 mod canary;
 mod delivery;
-mod harness;
-mod install;
-mod readme;
+mod faults;
+mod own;
+mod rights;
 mod rolling;
 mod support;
-mod upgrades;
 mod versions;

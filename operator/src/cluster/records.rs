@@ -36,6 +36,13 @@ impl Record {
             status: object.get("status").filter(|status| !status.is_null()).cloned(),
         }
     }
+
+    /// Whether `other` is out of date: this is an object made anew, or a later version of the same.
+    fn is_newer_than(&self, other: &Self) -> bool {
+        let version = |record: &Self| record.resource_version.parse::<u64>();
+        self.uid != other.uid
+            || matches!((version(self), version(other)), (Ok(ours), Ok(theirs)) if ours > theirs)
+    }
 }
 
 /// The records of all TraefikServices, IngressRoutes and ServersTransports: newer than any compilation, since
@@ -88,6 +95,17 @@ impl Records {
         }
     }
 
+    /// Takes up what an answer to a request says of an object. By the time it is read, the watch may have brought something
+    /// newer, which does not come again, or that the object is gone.
+    pub(super) fn put_answer(&self, id: &ObjectId, answer: Record) {
+        let mut state = self.state();
+        let known = state.records.get(id);
+        if known.is_some_and(|known| **known != answer && !known.is_newer_than(&answer)) {
+            state.records.insert(id.clone(), Arc::new(answer));
+            self.touch(state, id.clone());
+        }
+    }
+
     fn touch(&self, mut state: MutexGuard<'_, State>, id: ObjectId) {
         state.touched.insert(id);
         drop(state);
@@ -97,5 +115,54 @@ impl Records {
     fn state(&self) -> MutexGuard<'_, State> {
         // every change of the state is whole, so a panic elsewhere leaves it as good as before
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::testing::traefik_service;
+
+    fn record(uid: &str, version: &str, generation: i64) -> Record {
+        Record {
+            uid: uid.to_owned(),
+            resource_version: version.to_owned(),
+            generation,
+            status: None,
+        }
+    }
+
+    /// Of `a`, after `known` was watched and `answer` was answered.
+    fn after(known: &Record, answer: &Record) -> Record {
+        let (records, id) = (Records::default(), traefik_service("a"));
+        records.put(id.clone(), known.clone());
+        records.put_answer(&id, answer.clone());
+        (*records.get(&id).unwrap()).clone()
+    }
+
+    #[test]
+    fn an_answer_replaces_what_is_older() {
+        let (old, new) = (record("u", "99", 1), record("u", "100", 1));
+        assert_eq!(after(&old, &new), new);
+        // versions that are no numbers cannot be compared; the watch then brings what is true
+        let (old, new) = (record("u", "b", 1), record("u", "a", 1));
+        assert_eq!(after(&old, &new), new);
+    }
+
+    #[test]
+    fn an_answer_that_is_read_after_the_watch_brought_an_edit_is_not_taken_up() {
+        let (edited, written) = (record("u", "101", 2), record("u", "100", 1));
+        assert_eq!(after(&edited, &written), edited);
+        let (anew, written) = (record("v", "101", 1), record("u", "100", 1));
+        assert_eq!(after(&anew, &written), anew);
+    }
+
+    #[test]
+    fn an_answer_about_an_object_that_is_gone_is_not_taken_up() {
+        let (records, id) = (Records::default(), traefik_service("a"));
+        records.put(id.clone(), record("u", "99", 1));
+        records.remove(&id);
+        records.put_answer(&id, record("u", "100", 1));
+        assert_eq!(records.get(&id), None);
     }
 }

@@ -8,10 +8,7 @@ use weir_model::document::{
 };
 
 use super::{Affinity, Endpoint, Leaf, Registry, Transport};
-use crate::{
-    balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target},
-    tls::TlsError,
-};
+use crate::balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target};
 
 /// Builds the forest of what routes reach. A node is built after all that it leads to and kept for
 /// its other parents; the stack is a list, so depth costs no recursion.
@@ -22,13 +19,10 @@ pub(super) struct GraphBuilder<'a> {
     forest: ForestBuilder,
     leaves: Vec<Arc<Leaf>>,
     secrets: &'a Secrets,
-    transports: HashMap<(Option<&'a TransportId>, Scheme), Made>,
+    transports: HashMap<(Option<&'a TransportId>, Scheme), Option<Arc<Transport>>>,
     /// What came of each node; nothing: not usable, or still being built.
     built: HashMap<&'a NodeId, Option<NodeIndex>>,
 }
-
-/// A transport, and why it must not be used.
-type Made = (Arc<Transport>, Option<Arc<TlsError>>);
 
 impl<'a> GraphBuilder<'a> {
     pub(super) fn new(
@@ -142,7 +136,7 @@ impl<'a> GraphBuilder<'a> {
         if addresses.is_empty() {
             return None;
         }
-        let (transport, unusable) = self.transport(leaf.transport.as_ref(), leaf.scheme);
+        let transport = self.transport(leaf.transport.as_ref(), leaf.scheme)?;
         let mut known = |addresses: &[document::Address]| -> Box<[Arc<Endpoint>]> {
             let addresses = addresses.iter();
             addresses
@@ -168,23 +162,23 @@ impl<'a> GraphBuilder<'a> {
             pass_host_header: leaf.pass_host_header,
             scheme: leaf.scheme,
             transport,
-            unusable,
         }));
         Some(self.forest.leaf(index))
     }
 
-    fn transport(&mut self, id: Option<&'a TransportId>, scheme: Scheme) -> Made {
+    /// None where it cannot be used as it is written: its services are passed over, as nobody is to be reached in a way that
+    /// nobody asked for.
+    fn transport(&mut self, id: Option<&'a TransportId>, scheme: Scheme) -> Option<Arc<Transport>> {
         let (config, secrets) = (self.config, self.secrets);
         let make = || {
             let transport = id.and_then(|id| config.transports.get(id));
-            match Transport::new(transport, scheme, secrets) {
-                Ok(made) => (Arc::new(made), None),
-                Err(error) => {
+            let made = Transport::new(transport, scheme, secrets);
+            made.map(Arc::new)
+                .inspect_err(|error| {
                     let transport = id.map_or("the default one", TransportId::as_str);
-                    tracing::warn!(transport, %error, "its services answer 502");
-                    (Arc::default(), Some(Arc::new(error)))
-                }
-            }
+                    tracing::warn!(transport, %error, "services with this ServersTransport are passed over");
+                })
+                .ok()
         };
         self.transports.entry((id, scheme)).or_insert_with(make).clone()
     }

@@ -8,7 +8,6 @@ use weir_model::{
 };
 
 use super::{Affinity, Endpoint, Transport};
-use crate::tls::TlsError;
 
 /// A reference to a port of a Service that has endpoints.
 #[derive(Debug)]
@@ -27,8 +26,6 @@ pub struct Leaf {
     pub scheme: Scheme,
     /// How connections are made.
     pub transport: Arc<Transport>,
-    /// Why nothing can be sent there: such a leaf answers 502, rather than being reached in a way that nobody asked for.
-    pub unusable: Option<Arc<TlsError>>,
     /// Never empty: the ready ones, or the terminating ones where none is ready.
     pub(super) endpoints: Box<[Arc<Endpoint>]>,
 }

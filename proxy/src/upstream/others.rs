@@ -63,7 +63,7 @@ impl Errand<'_> {
         let root = now.route_of(&self.snapshot.routes().get(place)?.id)?.target?;
         let found = now.forest().pick_where(root, turn, |index| {
             let other = now.leaf(index);
-            other.id != leaf.id && other.unusable.is_none() && good(other)
+            other.id != leaf.id && good(other)
         })?;
         Some((now.leaf(found.leaf).clone(), found.turn))
     }

@@ -6,7 +6,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
 use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -78,9 +78,6 @@ pub(crate) async fn send(
 ) -> Result<Sent, Failure> {
     let worker = errand.worker;
     let mut leaf = errand.snapshot.leaf(pick.leaf);
-    if leaf.unusable.is_some() {
-        return Err(Failure::TlsSettings);
-    }
     let mut sending = Sending {
         errand,
         request,
@@ -175,10 +172,13 @@ impl Sending<'_> {
         endpoint: &Arc<Endpoint>,
         tried: &[u64],
     ) -> Result<Sent, Failure> {
-        if let Some(request) = self.request
-            && !(leaf.pass_host_header && names_host(request.headers()))
-        {
-            request.headers_mut().insert(HOST, endpoint.authority.clone());
+        if let Some(request) = self.request {
+            if !tried.is_empty() {
+                ClientHost::restore(request);
+            }
+            if !(leaf.pass_host_header && names_host(request.headers())) {
+                ClientHost::replace(request, endpoint.authority.clone());
+            }
         }
         let once = !self.request.as_ref().is_some_and(Replay::is_for);
         if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once) {
@@ -265,6 +265,26 @@ impl Sending<'_> {
     }
 }
 
+/// The client's `Host`, kept in a request that has another one: where it cannot be sent, the next service may pass it on.
+#[derive(Clone, Debug)]
+struct ClientHost(Option<HeaderValue>);
+
+impl ClientHost {
+    fn replace(request: &mut Request<RequestBody>, host: HeaderValue) {
+        let its = Self(request.headers_mut().insert(HOST, host));
+        request.extensions_mut().insert(its);
+    }
+
+    #[cold]
+    fn restore(request: &mut Request<RequestBody>) {
+        match request.extensions_mut().remove() {
+            Some(Self(Some(host))) => drop(request.headers_mut().insert(HOST, host)),
+            Some(Self(None)) => drop(request.headers_mut().remove(HOST)),
+            None => {}
+        }
+    }
+}
+
 /// Whether a request says for which host it is. Those of HTTP/1.0 need not, and one may be empty.
 fn names_host(headers: &HeaderMap) -> bool {
     headers.get(HOST).is_some_and(|host| !host.is_empty())
@@ -303,6 +323,7 @@ struct Replay {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    extensions: Extensions,
 }
 
 impl Replay {
@@ -322,6 +343,7 @@ impl Replay {
             method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
+            extensions: request.extensions().clone(),
         })
     }
 
@@ -330,6 +352,7 @@ impl Replay {
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.headers_mut() = self.headers;
+        *request.extensions_mut() = self.extensions;
         *request.version_mut() = Version::HTTP_11;
         request
     }

@@ -42,7 +42,9 @@ pub(super) async fn start(
     let about = About::new(worker, endpoint, transport);
     match (&transport.tls, endpoint.scheme) {
         (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(socket)).await,
-        (None, _) => http1(worker, about, socket.clone(), TokioIo::new(socket)).await,
+        // no transport of https is without it
+        (None, Scheme::Https) => Err(Failure::Tls),
+        (None, Scheme::Http) => http1(worker, about, socket.clone(), TokioIo::new(socket)).await,
         (Some(tls), _) => {
             let stream = Box::pin(secure(endpoint, tls, socket.clone())).await?;
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

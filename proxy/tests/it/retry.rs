@@ -15,7 +15,7 @@ use tokio::{
 };
 use weir_model::duration::GoDuration;
 
-use crate::support::{Backend, Documents, Fixture, RawBackend, until};
+use crate::support::{Backend, Documents, Fixture, RawBackend, answer, until};
 
 const STALE: &str = "weir_retries_total{reason=\"stale\"}";
 const CONNECT: &str = "weir_retries_total{reason=\"connect\"}";
@@ -335,4 +335,19 @@ async fn unused_connections_are_closed_in_time_and_bounded() {
     }
     assert!(fixture.metric("weir_upstream_connections_idle").await < 1.5);
     fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn the_clients_host_is_passed_on_where_the_first_service_would_not_have() {
+    let dead = dead(1).await;
+    let good = Backend::start(|request| answer(request.header("host").unwrap_or_default().to_owned())).await;
+    let documents = Documents::default()
+        .service_with("dead", &dead, |leaf| leaf.pass_host_header = false)
+        .service("good", &[good.address])
+        .weighted("both", &[("dead", 1), ("good", 1)])
+        .route("/", "both");
+    let fixture = Fixture::start(&documents).await;
+    for _ in 0..4 {
+        assert_eq!(fixture.get("/").await.text(), "test.example");
+    }
 }

@@ -144,7 +144,7 @@ async fn a_certificate_is_for_the_endpoint_or_the_server_name() {
     };
     assert_eq!(status(&named("backend.example")).await, 200);
     assert_eq!(status(&named("other.example")).await, 500);
-    assert_eq!(status(&named("no host")).await, 502);
+    assert_eq!(status(&named("no host")).await, 503);
 }
 
 #[tokio::test]
@@ -216,12 +216,29 @@ async fn settings_that_cannot_be_followed_reach_nobody() {
         garbage.key = garbage.ca.clone();
         let documents = secured(&backend, &authority, change).secret("garbage", garbage);
         let fixture = Fixture::start(&documents).await;
-        assert_eq!(fixture.get("/").await.status, 502);
-        fixture
-            .metric_becomes("weir_failures_total{reason=\"tls_settings\"}", 1.0)
-            .await;
+        assert_eq!(fixture.get("/").await.status, 503);
     }
     assert_eq!(backend.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_service_whose_settings_cannot_be_followed_leaves_its_share_to_its_siblings() {
+    let authority = Authority::new();
+    let (broken, good) = (
+        backend(&authority.sign(&["127.0.0.1"]), BOTH).await,
+        Backend::named("good").await,
+    );
+    let documents = secured(&broken, &authority, |transport| {
+        transport.root_cas = vec![secret_id("missing")];
+    });
+    let documents = documents
+        .service("good", &[good.address])
+        .weighted("both", &[("main", 1), ("good", 1)])
+        .route("/", "both");
+    let fixture = Fixture::start(&documents).await;
+    for _ in 0..4 {
+        assert_eq!(fixture.get("/").await.text(), "good");
+    }
 }
 
 #[tokio::test]

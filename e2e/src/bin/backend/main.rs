@@ -5,7 +5,8 @@
 //!
 //! - `-delay 20ms`: it takes so long for an answer.
 //! - `-linger 5s`: told to end, it accepts connections for so long, as Kubernetes asks, since clients learn later that it
-//!   ends. Without, it refuses new ones at once, closes idle ones and finishes what it has accepted, as most servers do.
+//!   ends. Without, it refuses new ones at once, closes idle ones, and finishes what has arrived. (Servers that close an idle
+//!   connection without looking lose a request that has just come over it, whoever sent it.)
 
 mod arguments;
 mod serve;

@@ -16,12 +16,13 @@ use weir_e2e::{
         process::Process,
         projection::{Source, SourceKind},
         proxy_pod::{ProxyPod, ProxySet},
+        user::as_account,
         wait::eventually,
     },
     http,
 };
 
-use crate::{chart::Objects, permissions::as_operator};
+use crate::chart::Objects;
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -36,7 +37,7 @@ pub struct Operator {
 impl Operator {
     /// Starts it and waits until it is ready.
     pub async fn start(namespace: &Namespace<'_>, objects: &Objects) -> Result<Self> {
-        let cluster = as_operator(namespace).await?;
+        let cluster = as_account(namespace, "weir-operator").await?;
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::reserve()?));
         let mut command = Command::new(Binaries::beside_this()?.operator);
         let arguments = objects.arguments("operator");

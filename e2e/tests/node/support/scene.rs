@@ -94,7 +94,7 @@ impl<'a> Scene<'a> {
         let before = self.pods_of(deployment).await?;
         let restart = ["rollout", "restart", &format!("deployment/{deployment}")];
         self.namespace.kubectl(&restart).await?;
-        self.await_rollout(deployment).await?;
+        Box::pin(self.await_rollout(deployment)).await?;
         self.await_end(&before).await
     }
 
@@ -146,7 +146,10 @@ impl<'a> Scene<'a> {
         let wait = self
             .namespace
             .await_condition(TRAEFIK_SERVICE, SPLIT, "Programmed", "True", LIMIT);
-        wait.await.map(drop)
+        match wait.await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.context(self.weir.explain().await)),
+        }
     }
 
     /// Keep-alive connections to the proxies' Service, from outside of the cluster.
@@ -174,16 +177,17 @@ impl<'a> Scene<'a> {
             .filter(|(_, weight)| *weight > 0)
             .map(|(name, weight)| ((*name).to_owned(), u64::from(*weight)))
             .collect();
-        let target = Target {
-            host: self.quiet_host(),
-            ..self.target()
-        };
-        let mut load = Load::connect(SocketAddr::new(proxy.address, 8000), target, 1).await?;
-        load.reconnect();
-        eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
+        let address = SocketAddr::new(proxy.address, 8000);
+        let mut load = eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
+            let target = Target {
+                host: self.quiet_host(),
+                ..self.target()
+            };
+            let mut load = Load::connect(address, target, 1).await?;
+            load.reconnect();
             let answers = load.send("served", sum).await;
             ensure!(answers.by_backend == wanted, "{answers:?}");
-            Ok(())
+            Ok(load)
         })
         .await?;
         let answers = load.send("served", sum).await;
@@ -195,10 +199,16 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
+    /// Who may write: a pod's name, and what tells its processes apart.
+    pub(crate) async fn lease_holder(&self) -> Result<String> {
+        let lease = self.namespace.get(LEASE, "weir-operator").await?;
+        let holder = lease["spec"]["holderIdentity"].as_str();
+        Ok(holder.unwrap_or_default().to_owned())
+    }
+
     /// The operator that writes.
     pub(crate) async fn leader(&self) -> Result<Pod> {
-        let lease = self.namespace.get(LEASE, "weir-operator").await?;
-        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        let holder = self.lease_holder().await?;
         let operators = self.weir.pods("operator").await?;
         let leader = operators
             .into_iter()

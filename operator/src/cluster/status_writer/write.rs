@@ -149,7 +149,7 @@ impl Writer {
         let error = match answer {
             Ok(written) => {
                 self.metrics.reports.status_write("written");
-                self.records.put(object.clone(), Record::read(&whole(written)));
+                self.records.put_answer(object, Record::read(&whole(written)));
                 return Ok(Outcome::Written);
             }
             Err(error) => error,
@@ -183,7 +183,7 @@ impl Writer {
             self.kinds.recheck();
             return Err(error);
         }
-        self.records.put(object.clone(), stored);
+        self.records.put_answer(object, stored);
         Ok(Outcome::Changed)
     }
 }

@@ -41,11 +41,14 @@ impl Bench {
             metrics: Metrics::register(&mut Registry::default()),
             instance: "me".to_owned(),
         };
-        Self {
+        let bench = Self {
             api,
             writer: Arc::new(writer),
             _claim: claim,
-        }
+        };
+        let watched = Record::read(&bench.stored());
+        bench.writer.records.put(traefik_service("a"), watched);
+        bench
     }
 
     fn stored(&self) -> Value {

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::{Result, ensure};
 use weir_e2e::{
-    cluster::{kubectl::Kubectl, wait::eventually},
+    cluster::{
+        kubectl::{Kubectl, Said},
+        wait::eventually,
+    },
     http,
     load::{Load, Target},
     node::{
@@ -37,6 +40,8 @@ async fn install_apply_send_and_uninstall() {
     let proxies = weir.await_pods("proxy", PROXIES as usize).await.unwrap();
     weir.await_pods("operator", 2).await.unwrap();
     apply_examples(node).await.unwrap();
+    let test = helm_test(&weir, "1m").await.unwrap();
+    assert!(test.stdout.contains("Succeeded"), "{test:?}");
 
     // that pods are ready is not in a condition, and proxies learn it a moment later
     for proxy in &proxies {
@@ -96,6 +101,18 @@ async fn install_apply_send_and_uninstall() {
         }
     }
 
+    // a proxy that finds nothing to load must not pass
+    let scale = ["scale", "deployment/weir-operator", "--replicas=0"];
+    weir.kubectl(&scale).await.unwrap();
+    let selector = "--selector=app.kubernetes.io/component=operator";
+    let gone = ["wait", "pods", selector, "--for=delete", "--timeout=60s"];
+    weir.kubectl(&gone).await.unwrap();
+    weir.kubectl(&["delete", "configmap", "weir-config"])
+        .await
+        .unwrap();
+    let failure = format!("{:#}", helm_test(&weir, "8s").await.unwrap_err());
+    assert!(failure.contains("config.json is not there"), "{failure}");
+
     let before = left(&weir).await.unwrap();
     for kind in ["secret/", "lease.", "clusterrole.", "validatingadmissionpolicy."] {
         assert!(before.contains(kind), "no {kind} among {before}");
@@ -121,6 +138,20 @@ async fn install_apply_send_and_uninstall() {
         .run(&["delete", "-f", &Kubectl::file("examples"), "--wait=false"])
         .await
         .unwrap();
+}
+
+async fn helm_test(weir: &Installed<'_>, timeout: &str) -> Result<Said> {
+    let namespace = weir.namespace.as_str();
+    let test = [
+        "test",
+        installed::RELEASE,
+        "--namespace",
+        namespace,
+        "--logs",
+        "--timeout",
+        timeout,
+    ];
+    weir.node.helm(&test).await
 }
 
 /// As a user waits for them.
@@ -172,5 +203,7 @@ async fn left(weir: &Installed<'_>) -> Result<String> {
         "name",
     ];
     let cluster = weir.kubectl(&labelled).await?;
-    Ok(own.chain(cluster.lines()).collect::<Vec<_>>().join("\n"))
+    // others may have a release in the same cluster
+    let cluster = cluster.lines().filter(|name| name.contains(&weir.namespace));
+    Ok(own.chain(cluster).collect::<Vec<_>>().join("\n"))
 }

@@ -27,7 +27,7 @@ async fn a_killed_test_leaves_no_process_mount_device_cgroup_or_file() {
         .args([
             "--ignored",
             "--exact",
-            "harness::runs_until_it_is_killed",
+            "own::harness::runs_until_it_is_killed",
             "--nocapture",
         ])
         .env(TELL, &told);
