@@ -21,7 +21,10 @@ pub struct Limits {
     /// Headers of a request or response. Above 100, reading a head costs memory allocations.
     #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one)]
     pub max_headers: usize,
-    /// How long a client may take to send a request's head.
+    /// Requests that a client may have under way at a time on an HTTP/2 connection.
+    #[arg(long, value_name = "N", default_value = "250", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_concurrent_streams: u32,
+    /// How long a client may take to send a request's head, and before that for the handshake of TLS.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub head_timeout: Duration,
     /// How long a client may be silent inside a request's body.
@@ -66,6 +69,7 @@ impl Default for Limits {
             max_connections: 65_536,
             max_header_bytes: 64 << 10,
             max_headers: HEADERS_WITHOUT_ALLOCATION,
+            max_concurrent_streams: 250,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_mins(1),
             write_timeout: Duration::from_mins(1),

@@ -143,7 +143,10 @@ impl Scrape {
         )?;
         let accepted = self.sum(|shard| &shard.accepted);
         out.counter("connections_accepted", "Client connections so far", &accepted)?;
-        let help = "Client connections that the proxy cut off, by reason";
+        let failed = self.sum(|shard| &shard.handshakes_failed);
+        let help = "Client connections without a request, as their handshakes of TLS failed";
+        out.counter("tls_handshakes_failed", help, &failed)?;
+        let help = "Client connections (of HTTP/2 their streams as well) that the proxy cut off, by reason";
         self.by_reason::<CloseReason>(out, "connections_closed", help, |s| &s.closed)?;
         let help = "How often accepting connections had to pause, by reason";
         self.by_reason::<PauseReason>(out, "accept_pauses", help, |s| &s.accept_pauses)

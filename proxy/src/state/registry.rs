@@ -9,12 +9,14 @@ use super::{Endpoint, Transport};
 use crate::{
     balance::Counter,
     health::{Check, Health},
+    tls::CertificateStore,
 };
 
 /// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
 /// nothing alive: what no snapshot has any more is forgotten at the next [`Registry::sweep`].
 #[derive(Debug)]
 pub struct Registry {
+    pub(super) certificates: CertificateStore,
     /// By the sticky node and the identity of its child, or nothing.
     sticky_counters: HashMap<(NodeId, Box<str>), Weak<Counter>>,
     counters: HashMap<RouteId, Weak<Counter>>,
@@ -31,6 +33,7 @@ impl Registry {
     /// `u64::MAX`, so it should leave room for all requests of the process's life: below 2⁶², say.
     pub fn new(offset: u64) -> Self {
         Self {
+            certificates: CertificateStore::default(),
             sticky_counters: HashMap::new(),
             counters: HashMap::new(),
             endpoints: HashMap::new(),

@@ -11,11 +11,13 @@ use super::{
 use crate::{
     balance::{Counter, Forest, LeafIndex, NodeIndex},
     router::RequestView,
+    tls::Certificates,
 };
 
 /// All that requests are served from, at one moment. Immutable. The default one has no routes.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    certificates: Arc<Certificates>,
     checked: Box<[Checked]>,
     forest: Forest,
     leaves: Box<[Arc<Leaf>]>,
@@ -73,6 +75,7 @@ impl Snapshot {
             leaves,
         } = graph.finish();
         Self {
+            certificates: registry.certificates.update(config, secrets),
             checked,
             forest,
             leaves,
@@ -92,6 +95,11 @@ impl Snapshot {
     pub fn route_of(&self, id: &RouteId) -> Option<&Arc<Route>> {
         let place = self.routes.binary_search_by(|route| route.id.cmp(id)).ok()?;
         self.routes.get(place)
+    }
+
+    /// What clients are shown that speak TLS.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Where requests are picked.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use weir_model::{
     document::{
         Child, Config, EndpointSet, EndpointSetId, Endpoints, Leaf, Mirror, MirrorTarget, Mode, Node, NodeId,
-        NodeSpec, Route, RouteId, Scheme, SecretEntry, SecretId, Secrets, ServiceReference, Source,
+        NodeSpec, Route, RouteId, RouteTls, Scheme, SecretEntry, SecretId, Secrets, ServiceReference, Source,
         SourceKind, StickyCookie, Target, Transport, TransportId, Weighted,
         text::{self, Document},
     },
@@ -172,6 +172,16 @@ impl Documents {
             tls: None,
         };
         self.config.routes.insert(id, route);
+        self.raised()
+    }
+
+    /// A certificate for a route, by its path prefix; none: the default one.
+    pub fn tls(mut self, prefix: &str, secret: Option<&str>) -> Self {
+        let id = RouteId::new(&NamespacedName::new("apps", "routes"), prefix);
+        self.config.routes.get_mut(&id).unwrap().tls = Some(RouteTls {
+            certificate: secret.map(secret_id),
+            secret: secret.map(str::to_owned),
+        });
         self.raised()
     }
 
