@@ -207,6 +207,8 @@ async fn a_terminating_endpoint_keeps_its_clients_until_it_is_gone() {
             _ => {}
         }
         set.ready.sort();
+        // by which it is known that they are loaded
+        documents.config.revision += state.len() as u64;
         documents
     };
     let fixture = Fixture::start(&documents("ready")).await;
