@@ -13,15 +13,18 @@ use thiserror::Error;
 use weir_model::entry_point::EntryPoint;
 
 use crate::{
-    admin::Admin,
+    admin::{About, Admin},
     config::{self, Loader},
-    control::Control,
+    control::{Control, Probing},
     drain::{self, Drainer, Stage},
+    health::{self, Prober},
+    http::server_tls,
     limits::Limits,
     listen,
     metrics::Shard,
     process::{self, Budget, Process},
     state::Registry,
+    tls::TlsError,
     worker::Plan,
 };
 
@@ -78,10 +81,6 @@ pub fn default_threads() -> usize {
 /// Why a proxy does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// An entry point wants TLS, which this version does not serve. Serving it without would be
-    /// what nobody asked for.
-    #[error("entry point {0}: TLS is not supported yet; remove \",tls\" or the entry point")]
-    Tls(String),
     /// Two entry points have one name.
     #[error("entry point {0} is there twice")]
     Double(String),
@@ -101,6 +100,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// There is an entry point with TLS, which cannot be spoken.
+    #[error("cannot speak TLS")]
+    Tls(#[source] TlsError),
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -118,10 +120,7 @@ impl StartError {
 
     /// Whether another command line would help, rather than another state of the system.
     pub const fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Tls(_) | Self::Double(_) | Self::Shared(..) | Self::NoEntryPoint
-        )
+        matches!(self, Self::Double(_) | Self::Shared(..) | Self::NoEntryPoint)
     }
 }
 
@@ -131,9 +130,6 @@ pub fn check(admin: SocketAddr, entry_points: &[EntryPoint]) -> Result<(), Start
         return Err(StartError::NoEntryPoint);
     }
     for (index, entry_point) in entry_points.iter().enumerate() {
-        if entry_point.tls {
-            return Err(StartError::Tls(entry_point.name.clone()));
-        }
         if entry_points[..index]
             .iter()
             .any(|other| other.name == entry_point.name)
@@ -219,15 +215,20 @@ impl Proxy {
             options,
         } = self;
         let (drainer, drain) = drain::new();
-        let process = Arc::new(process(&options, &addresses, listeners.len()));
+        let mut process = process(&options, &addresses, listeners.len());
         // a random number; below 2⁶², so that it never overflows
         let first_turn = options.first_turn.unwrap_or_else(|| random() >> 2);
         let loader = Loader::new(options.config, options.entry_points, Registry::new(first_turn));
+        if process.entry_points.iter().any(|entry_point| entry_point.tls) {
+            let config = server_tls(loader.current().clone()).map_err(StartError::Tls)?;
+            process.tls = Some(Arc::new(config));
+        }
+        let process = Arc::new(process);
         let mut running = Running {
             addresses,
             drainer: Arc::new(drainer),
             workers: Vec::new(),
-            control: None,
+            beside: Vec::new(),
         };
         let mut shards = Vec::new();
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -245,8 +246,30 @@ impl Proxy {
                 .workers
                 .push(spawn(format!("worker-{index}"), move || plan.run())?);
         }
+        let counts = Arc::new(health::Counts::default());
+        let probing = Probing {
+            drain: drain.clone(),
+            prober: Prober {
+                changed: loader.health(),
+                counts: counts.clone(),
+                current: loader.current().clone(),
+                limits: options.limits,
+                seed: random(),
+            },
+        };
+        running
+            .beside
+            .push(spawn("health".into(), move || probing.run())?);
+        let about = About {
+            counts,
+            current: loader.current().clone(),
+            drain: drain.clone(),
+            process,
+            shards,
+            status: loader.status(),
+        };
         let control = Control {
-            admin: Admin::new(process, shards, loader.status(), drain.clone()),
+            admin: Admin::new(about),
             drain,
             drain_delay: options.drain_delay,
             drainer: running.drainer.clone(),
@@ -254,7 +277,9 @@ impl Proxy {
             listener: admin,
             loader,
         };
-        running.control = Some(spawn("control".into(), move || control.run())?);
+        running
+            .beside
+            .push(spawn("control".into(), move || control.run())?);
         Ok(running)
     }
 }
@@ -266,6 +291,7 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
             0 => bound.port(),
             port => port,
         }),
+        tls: entry_point.tls,
     };
     Process {
         entry_points: options
@@ -274,6 +300,7 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
             .zip(&addresses.entry_points)
             .map(entry_point)
             .collect(),
+        tls: None,
         hostname: process::hostname(),
         start: Instant::now(),
         connections: 0.into(),
@@ -305,7 +332,8 @@ pub struct Running {
     addresses: Addresses,
     drainer: Arc<Drainer>,
     workers: Vec<JoinHandle<io::Result<()>>>,
-    control: Option<JoinHandle<io::Result<()>>>,
+    /// Those beside the workers.
+    beside: Vec<JoinHandle<io::Result<()>>>,
 }
 
 /// Tells a proxy to end.
@@ -347,7 +375,7 @@ impl Running {
             result = result.and(ended);
         }
         self.drainer.advance(Stage::Over);
-        if let Some(thread) = self.control.take() {
+        for thread in self.beside.drain(..) {
             let ended = joined(thread);
             result = result.and(ended);
         }

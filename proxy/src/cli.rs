@@ -20,10 +20,10 @@ pub struct Cli {
     /// The directory with config.json, endpoints.json and secrets.json, watched for changes.
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
-    /// Where clients come in: NAME=ADDRESS:PORT[,public=PORT][,default]; may be given several times.
+    /// Where clients come in: NAME=ADDRESS:PORT[,tls][,public=PORT][,default]; may be given several times.
     #[arg(long = "entrypoint", value_name = "NAME=ADDRESS", required = true)]
     entry_points: Vec<EntryPoint>,
-    /// Where /livez, /readyz, /metrics and /config are answered.
+    /// Where /livez, /readyz, /metrics, /config and /health are answered.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     admin: SocketAddr,
     #[arg(long, value_name = "N", help = threads_help())]
@@ -114,7 +114,6 @@ mod tests {
     fn usage_errors_exit_with_2() {
         for arguments in [
             &[][..],
-            &["--entrypoint", "web=127.0.0.1:8000,tls"],
             &[
                 "--entrypoint",
                 "web=127.0.0.1:1",
@@ -141,10 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_with_its_reason() {
-        let error = checked(&["--entrypoint", "web=127.0.0.1:8443,tls"])
-            .map(|_| ())
-            .unwrap_err();
-        assert!(error.to_string().contains("TLS is not supported yet"), "{error}");
+    fn an_entry_point_may_speak_tls() {
+        let command = checked(&["--entrypoint", "websecure=127.0.0.1:8443,tls,public=443"]).unwrap();
+        assert!(command.options.entry_points[0].tls);
     }
 }

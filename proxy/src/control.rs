@@ -1,4 +1,4 @@
-//! The thread beside the workers.
+//! The threads beside the workers.
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
@@ -8,6 +8,7 @@ use crate::{
     admin::Admin,
     config::Loader,
     drain::{Drain, Drainer, Stage},
+    health::{self, Prober},
 };
 
 /// The thread beside the workers: loads documents, answers at the admin port, times the drain.
@@ -66,6 +67,35 @@ impl Control {
             () = retire => {}
             () = drain.reached(Stage::Over) => {}
         }
+        Ok(())
+    }
+}
+
+/// Names that are looked up at a time for probes: each takes a thread, and for long when nobody answers.
+const LOOKUPS: usize = 32;
+
+/// The thread that probes endpoints. Its own, as many TLS handshakes at a time would hold up who asks whether the proxy lives.
+pub(crate) struct Probing {
+    pub(crate) drain: Drain,
+    pub(crate) prober: Prober,
+}
+
+impl Probing {
+    /// Runs until the proxy is over.
+    pub(crate) fn run(self) -> io::Result<()> {
+        let Self { mut drain, prober } = self;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(LOOKUPS)
+            .build()?;
+        runtime.block_on(async {
+            tokio::select! {
+                never = prober.run(health::probe) => match never {},
+                () = drain.reached(Stage::Over) => {}
+            }
+        });
+        // a name that is being looked up may take its time
+        runtime.shutdown_background();
         Ok(())
     }
 }

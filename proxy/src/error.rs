@@ -7,6 +7,8 @@ use http::StatusCode;
 pub enum Failure {
     /// The request breaks a rule of HTTP.
     BadRequest,
+    /// The request has more headers than it may.
+    HeadTooLarge,
     /// The request's body broke off or is malformed.
     RequestBody,
     /// The client went away before its answer.
@@ -42,8 +44,9 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
+        Self::HeadTooLarge,
         Self::RequestBody,
         Self::ClientGone,
         Self::NotImplemented,
@@ -64,6 +67,7 @@ impl Failure {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
+            Self::HeadTooLarge => "head_too_large",
             Self::RequestBody => "request_body",
             Self::ClientGone => "client_gone",
             Self::NotImplemented => "not_implemented",
@@ -86,6 +90,7 @@ impl Failure {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest | Self::RequestBody | Self::ClientGone => StatusCode::BAD_REQUEST,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,

@@ -17,6 +17,7 @@ pub mod config;
 mod control;
 pub mod drain;
 pub mod error;
+pub mod health;
 mod http;
 pub mod limits;
 mod listen;

@@ -21,7 +21,10 @@ pub struct Limits {
     /// Headers of a request or response. Above 100, reading a head costs memory allocations.
     #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one)]
     pub max_headers: usize,
-    /// How long a client may take to send a request's head.
+    /// Requests that a client may have under way at a time on an HTTP/2 connection.
+    #[arg(long, value_name = "N", default_value = "250", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_concurrent_streams: u32,
+    /// How long a client may take to send a request's head, and before that for the handshake of TLS.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub head_timeout: Duration,
     /// How long a client may be silent inside a request's body.
@@ -39,6 +42,12 @@ pub struct Limits {
     /// Unused connections kept for each endpoint, where its transport does not say.
     #[arg(long, value_name = "N", default_value = "200")]
     pub max_idle_upstream: usize,
+    /// Probes of health checks that start in a second; beyond, intervals stretch.
+    #[arg(long, value_name = "N", default_value = "500", value_parser = at_least_one)]
+    pub health_max_probes_per_second: usize,
+    /// Probes of health checks under way at a time; beyond, intervals stretch.
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = at_least_one)]
+    pub health_max_probes: usize,
     /// Mirrored copies under way at a time; further ones are dropped.
     #[arg(long, value_name = "N", default_value = "1024")]
     pub mirror_max_copies: usize,
@@ -60,12 +69,15 @@ impl Default for Limits {
             max_connections: 65_536,
             max_header_bytes: 64 << 10,
             max_headers: HEADERS_WITHOUT_ALLOCATION,
+            max_concurrent_streams: 250,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_mins(1),
             write_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(3),
             park_after: Duration::from_secs(1),
             max_idle_upstream: 200,
+            health_max_probes_per_second: 500,
+            health_max_probes: 1024,
             mirror_max_copies: 1024,
             mirror_max_bytes: 64 << 20,
             mirror_timeout: Duration::from_secs(30),
@@ -158,6 +170,8 @@ mod tests {
             "--max-header-bytes=100",
             "--idle-timeout=0s",
             "--head-timeout=-1s",
+            "--health-max-probes-per-second=0",
+            "--health-max-probes=0",
             "--park-after=5",
         ] {
             assert!(Flags::try_parse_from(["flags", flag]).is_err(), "{flag}");

@@ -129,6 +129,8 @@ pub(crate) struct Shard {
     pub(crate) retries: [Counter; 2],
     pub(crate) accepted: Counter,
     pub(crate) accept_pauses: [Counter; 2],
+    /// Connections of clients that came to nothing for want of TLS.
+    pub(crate) handshakes_failed: Counter,
     pub(crate) closed: [Counter; 4],
     /// Client connections now, and those of them that are parked.
     pub(crate) open: Counter,

@@ -1,11 +1,15 @@
 //! What all threads of one proxy share: its settings, and the counts behind limits that mean all of them.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
 use http::HeaderValue;
+use rustls::ServerConfig;
 
 use crate::limits::Limits;
 
@@ -16,6 +20,8 @@ pub(crate) struct Process {
     /// How many threads serve.
     pub(crate) workers: usize,
     pub(crate) entry_points: Box<[EntryPoint]>,
+    /// How TLS is spoken with clients, where it is.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     /// `X-Forwarded-Server`.
     pub(crate) hostname: HeaderValue,
     /// Where all clocks start.
@@ -36,6 +42,7 @@ impl Process {
             limits: Limits::default(),
             workers: 1,
             entry_points: Box::default(),
+            tls: None,
             hostname: HeaderValue::from_static("test"),
             start: Instant::now(),
             connections: 0.into(),
@@ -51,6 +58,8 @@ pub(crate) struct EntryPoint {
     pub(crate) name: String,
     /// The port that clients use.
     pub(crate) public_port: HeaderValue,
+    /// Whether they speak TLS.
+    pub(crate) tls: bool,
 }
 
 /// A number that may be taken from up to a limit.

@@ -5,12 +5,17 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::SystemTime};
 use prometheus_client::{
     collector::Collector,
     encoding::{
-        DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet, text::encode,
+        DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet,
+        text::{encode_eof, encode_registry},
     },
     metrics::MetricType,
     registry::Registry,
 };
 
+use super::{
+    About,
+    health::{Probes, ServersUp},
+};
 use crate::{
     config::Status,
     drain::Stage,
@@ -23,21 +28,27 @@ use crate::{
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// All metrics.
-pub(super) fn text(
-    process: &Arc<Process>,
-    shards: &[Arc<Shard>],
-    status: &Status,
-    stage: Stage,
-) -> Result<String, fmt::Error> {
+pub(super) fn text(about: &About) -> Result<String, fmt::Error> {
+    let snapshot = about.current.load();
     let mut registry = Registry::with_prefix("weir");
     registry.register_collector(Box::new(Scrape {
-        process: process.clone(),
-        shards: shards.to_vec(),
-        stage,
-        status: status.clone(),
+        process: about.process.clone(),
+        shards: about.shards.clone(),
+        stage: about.drain.stage(),
+        status: about.status.borrow().clone(),
     }));
+    registry.register_collector(Box::new(Probes {
+        counts: about.counts.clone(),
+        limits: about.process.limits.clone(),
+        snapshot: snapshot.clone(),
+    }));
+    // names that dashboards for Traefik ask for
+    let mut as_traefik = Registry::with_prefix("traefik");
+    as_traefik.register_collector(Box::new(ServersUp(snapshot)));
     let mut text = String::new();
-    encode(&mut text, &registry)?;
+    encode_registry(&mut text, &registry)?;
+    encode_registry(&mut text, &as_traefik)?;
+    encode_eof(&mut text)?;
     Ok(text)
 }
 
@@ -132,7 +143,10 @@ impl Scrape {
         )?;
         let accepted = self.sum(|shard| &shard.accepted);
         out.counter("connections_accepted", "Client connections so far", &accepted)?;
-        let help = "Client connections that the proxy cut off, by reason";
+        let failed = self.sum(|shard| &shard.handshakes_failed);
+        let help = "Client connections without a request, as their handshakes of TLS failed";
+        out.counter("tls_handshakes_failed", help, &failed)?;
+        let help = "Client connections (of HTTP/2 their streams as well) that the proxy cut off, by reason";
         self.by_reason::<CloseReason>(out, "connections_closed", help, |s| &s.closed)?;
         let help = "How often accepting connections had to pause, by reason";
         self.by_reason::<PauseReason>(out, "accept_pauses", help, |s| &s.accept_pauses)
@@ -236,35 +250,51 @@ impl Scrape {
 }
 
 /// Where metrics are written to.
-struct Out<'a>(DescriptorEncoder<'a>);
+pub(super) struct Out<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Out<'_> {
-    fn gauge(&mut self, name: &str, help: &str, value: &impl EncodeGaugeValue) -> fmt::Result {
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: &impl EncodeGaugeValue) -> fmt::Result {
         self.0
             .encode_descriptor(name, help, None, MetricType::Gauge)?
             .encode_gauge(value)
     }
 
-    fn counter(&mut self, name: &str, help: &str, value: &impl EncodeCounterValue) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: &impl EncodeCounterValue) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         metric.encode_counter::<NoLabelSet, _, f64>(value, None)
     }
 
-    fn counters<'s>(&'s mut self, name: &'s str, help: &str) -> Result<Family<'s>, fmt::Error> {
-        Ok(Family(self.0.encode_descriptor(
-            name,
-            help,
-            None,
-            MetricType::Counter,
-        )?))
+    pub(super) fn counters<'s>(&'s mut self, name: &'s str, help: &str) -> Result<Family<'s>, fmt::Error> {
+        self.family(name, help, MetricType::Counter)
+    }
+
+    pub(super) fn gauges<'s>(&'s mut self, name: &'s str, help: &str) -> Result<Family<'s>, fmt::Error> {
+        self.family(name, help, MetricType::Gauge)
+    }
+
+    fn family<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        kind: MetricType,
+    ) -> Result<Family<'s>, fmt::Error> {
+        Ok(Family(self.0.encode_descriptor(name, help, None, kind)?))
     }
 }
 
-/// Counters with labels.
-struct Family<'a>(MetricEncoder<'a>);
+/// Metrics of one name with labels.
+pub(super) struct Family<'a>(MetricEncoder<'a>);
 
 impl Family<'_> {
-    fn counter<const N: usize>(
+    pub(super) fn gauge<const N: usize>(
+        &mut self,
+        labels: &[(&str, &str); N],
+        value: &impl EncodeGaugeValue,
+    ) -> fmt::Result {
+        self.0.encode_family(labels)?.encode_gauge(value)
+    }
+
+    pub(super) fn counter<const N: usize>(
         &mut self,
         labels: &[(&str, &str); N],
         value: &impl EncodeCounterValue,

@@ -1,6 +1,7 @@
-//! The admin port: `/livez`, `/readyz`, `/metrics`, `/config`. It changes nothing and shows no secret.
+//! The admin port: `/livez`, `/readyz`, `/metrics`, `/config`, `/health`. It changes nothing and shows no secret.
 
 mod collect;
+mod health;
 mod pages;
 mod timestamp;
 
@@ -15,7 +16,7 @@ use tokio::{
 };
 
 use self::pages::Pages;
-use crate::{config::Status, drain::Drain, metrics::Shard, process::Process};
+use crate::{config::Status, drain::Drain, health::Counts, metrics::Shard, process::Process, state::Current};
 
 /// Connections at a time; further ones wait.
 const MAX_CONNECTIONS: usize = 64;
@@ -26,6 +27,17 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_mins(10);
 /// How long to wait when connections cannot be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What the admin port tells about.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) current: Arc<Current>,
+    pub(crate) drain: Drain,
+    pub(crate) process: Arc<Process>,
+    pub(crate) shards: Vec<Arc<Shard>>,
+    pub(crate) status: watch::Receiver<Status>,
+}
+
 /// Answers at the admin port.
 #[derive(Debug)]
 pub(crate) struct Admin {
@@ -33,14 +45,9 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    pub(crate) fn new(
-        process: Arc<Process>,
-        shards: Vec<Arc<Shard>>,
-        status: watch::Receiver<Status>,
-        drain: Drain,
-    ) -> Self {
+    pub(crate) fn new(about: About) -> Self {
         Self {
-            pages: Arc::new(Pages::new(process, shards, status, drain)),
+            pages: Arc::new(Pages(about)),
         }
     }
 

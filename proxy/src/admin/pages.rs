@@ -9,14 +9,11 @@ use http::{
 };
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
-use super::{collect, timestamp::rfc3339};
+use super::{About, collect, health, timestamp::rfc3339};
 use crate::{
     config::{Rejection, Status},
-    drain::Drain,
     metrics::Shard,
-    process::Process,
     readiness,
     worker::FINISHED,
 };
@@ -27,32 +24,13 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What the admin port knows.
+/// What the admin port answers.
 #[derive(Debug)]
-pub(super) struct Pages {
-    pub(super) process: Arc<Process>,
-    pub(super) shards: Vec<Arc<Shard>>,
-    pub(super) status: watch::Receiver<Status>,
-    drain: Drain,
-}
+pub(super) struct Pages(pub(super) About);
 
 type Page = (StatusCode, &'static str, String);
 
 impl Pages {
-    pub(super) fn new(
-        process: Arc<Process>,
-        shards: Vec<Arc<Shard>>,
-        status: watch::Receiver<Status>,
-        drain: Drain,
-    ) -> Self {
-        Self {
-            process,
-            shards,
-            status,
-            drain,
-        }
-    }
-
     /// Answers a request.
     pub(super) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let readable = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -62,10 +40,15 @@ impl Pages {
             "/readyz" => self.readyz(),
             "/metrics" => self.metrics(),
             "/config" => self.config(),
+            "/health" => (
+                StatusCode::OK,
+                JSON,
+                format!("{:#}\n", health::page(&self.0.current.load())),
+            ),
             "/" => (
                 StatusCode::OK,
                 TEXT,
-                "/livez\n/readyz\n/metrics\n/config\n".into(),
+                "/livez\n/readyz\n/metrics\n/config\n/health\n".into(),
             ),
             _ => (StatusCode::NOT_FOUND, TEXT, "not found\n".into()),
         };
@@ -81,12 +64,13 @@ impl Pages {
     }
 
     fn livez(&self) -> Page {
-        let now = self.process.start.elapsed().as_millis() as u64;
+        let now = self.0.process.start.elapsed().as_millis() as u64;
         let silent = |shard: &Arc<Shard>| match shard.heartbeat.get() {
             FINISHED => 0,
             heartbeat => now.saturating_sub(heartbeat),
         };
         match self
+            .0
             .shards
             .iter()
             .map(silent)
@@ -102,7 +86,7 @@ impl Pages {
     }
 
     fn readyz(&self) -> Page {
-        match readiness::check(&self.status.borrow(), self.drain.stage()) {
+        match readiness::check(&self.0.status.borrow(), self.0.drain.stage()) {
             Ok(()) => (StatusCode::OK, TEXT, "ready\n".into()),
             Err(why) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -113,15 +97,14 @@ impl Pages {
     }
 
     fn metrics(&self) -> Page {
-        let status = self.status.borrow().clone();
-        match collect::text(&self.process, &self.shards, &status, self.drain.stage()) {
+        match collect::text(&self.0) {
             Ok(text) => (StatusCode::OK, OPEN_METRICS, text),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
         }
     }
 
     fn config(&self) -> Page {
-        let status = self.status.borrow().clone();
+        let status = self.0.status.borrow().clone();
         let text = format!("{:#}\n", config(&status));
         (StatusCode::OK, JSON, text)
     }

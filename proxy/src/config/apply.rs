@@ -5,10 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use weir_model::{
-    document::{Config, Endpoints, Secrets},
-    entry_point::EntryPoint,
-};
+use weir_model::{document::Endpoints, entry_point::EntryPoint};
 
 use super::{
     Reason,
@@ -39,13 +36,11 @@ pub(super) struct Applier {
 #[derive(Debug)]
 struct Serving {
     absent: BTreeSet<String>,
-    config: Arc<Config>,
     digests: Digests,
-    endpoints: Arc<Endpoints>,
+    documents: Documents,
     /// The digests of later endpoints that are served with the config of before.
     followed: Option<Digests>,
     routing: Arc<Routing>,
-    secrets: Arc<Secrets>,
 }
 
 /// What came of a look at the directory.
@@ -96,6 +91,28 @@ impl Applier {
         outcome
     }
 
+    /// Builds anew what is served, as the health of endpoints has changed.
+    pub(super) fn rebuild(&mut self) {
+        self.publish();
+        self.current.sweep();
+    }
+
+    fn publish(&mut self) {
+        let Some(Serving {
+            documents, routing, ..
+        }) = &self.serving
+        else {
+            return;
+        };
+        self.current.publish(Snapshot::build(
+            &documents.config,
+            Arc::clone(routing),
+            &documents.endpoints,
+            &documents.secrets,
+            &mut self.registry,
+        ));
+    }
+
     fn read_and_serve(&mut self, patient: bool) -> Outcome {
         let generation = match self.source.read(|file, version| self.store.knows(file, version)) {
             Ok(generation) => generation,
@@ -138,24 +155,13 @@ impl Applier {
         absent: BTreeSet<String>,
         digests: Digests,
     ) -> Result<Outcome, Reason> {
-        let Documents {
-            config,
-            endpoints,
-            secrets,
-        } = documents;
+        let config = &documents.config;
         let routing = match &self.serving {
-            Some(serving) if Arc::ptr_eq(&serving.config, config) => Arc::clone(&serving.routing),
+            Some(serving) if Arc::ptr_eq(&serving.documents.config, config) => Arc::clone(&serving.routing),
             _ => {
                 Arc::new(Routing::build(config, &self.entry_points).map_err(|error| Reason::routing(&error))?)
             }
         };
-        self.current.publish(Snapshot::build(
-            config,
-            Arc::clone(&routing),
-            endpoints,
-            secrets,
-            &mut self.registry,
-        ));
         let outcome = Outcome::Loaded {
             absent: absent.iter().cloned().collect(),
             digests: digests.clone(),
@@ -169,13 +175,12 @@ impl Applier {
         };
         self.serving = Some(Serving {
             absent,
-            config: Arc::clone(config),
             digests,
-            endpoints: Arc::clone(endpoints),
+            documents: documents.clone(),
             followed: None,
             routing,
-            secrets: Arc::clone(secrets),
         });
+        self.publish();
         Ok(outcome)
     }
 
@@ -196,18 +201,12 @@ impl Applier {
         let Some(newer) = self.store.endpoints() else {
             return;
         };
-        let mut endpoints = Endpoints::clone(&serving.endpoints);
+        let mut endpoints = Endpoints::clone(&serving.documents.endpoints);
         endpoints.sets.extend(newer.sets.clone());
-        self.current.publish(Snapshot::build(
-            &serving.config,
-            Arc::clone(&serving.routing),
-            &endpoints,
-            &serving.secrets,
-            &mut self.registry,
-        ));
-        tracing::info!("what is served goes on with new endpoints");
-        serving.endpoints = Arc::new(endpoints);
+        serving.documents.endpoints = Arc::new(endpoints);
         serving.followed = Some(found);
+        tracing::info!("what is served goes on with new endpoints");
+        self.publish();
     }
 }
 

@@ -9,9 +9,9 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
-    task::spawn_blocking,
-    time::{Instant, sleep_until},
+    sync::{Notify, watch},
+    task::{JoinError, spawn_blocking},
+    time::{Instant, sleep, sleep_until},
 };
 use weir_model::entry_point::EntryPoint;
 
@@ -22,6 +22,9 @@ use super::{
     watch::DirWatch,
 };
 use crate::state::{Current, Registry, Snapshot};
+
+/// How long changes of health are gathered before what is served is built anew.
+const COALESCE: Duration = Duration::from_millis(5);
 
 /// What is loaded from where.
 #[derive(Clone, Debug)]
@@ -53,6 +56,7 @@ impl Options {
 pub struct Loader {
     applier: Arc<Mutex<Applier>>,
     current: Arc<Current>,
+    health: Arc<Notify>,
     options: Options,
     status: watch::Sender<Status>,
 }
@@ -70,6 +74,7 @@ impl Loader {
         Self {
             applier: Arc::new(Mutex::new(applier)),
             current,
+            health: Arc::default(),
             options,
             status: watch::Sender::default(),
         }
@@ -80,6 +85,11 @@ impl Loader {
         &self.current
     }
 
+    /// To be notified when the health of an endpoint has changed: what is served is built anew.
+    pub fn health(&self) -> Arc<Notify> {
+        Arc::clone(&self.health)
+    }
+
     /// What is loaded and what is not, now and later.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.subscribe()
@@ -88,6 +98,13 @@ impl Loader {
     /// Loads, and goes on doing so; to stop, drop it. The work itself is done on a blocking thread,
     /// so whoever awaits this is free for other tasks.
     pub async fn run(self) -> Infallible {
+        tokio::select! {
+            never = self.follow_files() => never,
+            never = self.follow_health() => never,
+        }
+    }
+
+    async fn follow_files(&self) -> Infallible {
         let mut watch = DirWatch::new(&self.options.dir);
         let mut hold_until = None;
         loop {
@@ -109,19 +126,39 @@ impl Loader {
     }
 
     async fn look(&self, patient: bool) -> Outcome {
-        let applier = Arc::clone(&self.applier);
-        let look = move || {
-            applier
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .look(patient)
-        };
         // a panic, were there one, is a bug in weir and must cost no more than this load
         let panicked = |_| Outcome::Rejected {
             digests: BTreeMap::new(),
             reason: Reason::internal(),
         };
-        spawn_blocking(look).await.unwrap_or_else(panicked)
+        self.apply(move |applier| applier.look(patient))
+            .await
+            .unwrap_or_else(panicked)
+    }
+
+    /// Builds anew what is served whenever the health of endpoints has changed.
+    async fn follow_health(&self) -> Infallible {
+        let mut pause = COALESCE;
+        loop {
+            self.health.notified().await;
+            // others may follow at once, as when a node goes down
+            sleep(pause).await;
+            let start = Instant::now();
+            if self.apply(Applier::rebuild).await.is_err() {
+                tracing::error!("what is served could not be built anew");
+            }
+            // endpoints that never come to rest take a fifth of a core at most
+            pause = COALESCE.max(start.elapsed() * 4);
+        }
+    }
+
+    /// Works on a blocking thread.
+    async fn apply<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Applier) -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let applier = Arc::clone(&self.applier);
+        spawn_blocking(move || work(&mut applier.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 
     fn tell(&self, outcome: Outcome) {

@@ -1,18 +1,18 @@
 //! The loader as a whole, with files, events and time.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     Loader, Options, Status,
     fixture::{Dir, text_of},
 };
-use crate::state::{Registry, fixture::Fixture};
+use crate::state::{Current, Registry, fixture::Fixture};
 
 /// So long that only a bug needs it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,6 +21,8 @@ const NEVER: Duration = Duration::from_hours(1);
 
 /// A loader that runs until it is dropped.
 struct Running {
+    current: Arc<Current>,
+    health: Arc<Notify>,
     status: watch::Receiver<Status>,
     _task: JoinSet<()>,
 }
@@ -28,13 +30,19 @@ struct Running {
 impl Running {
     fn new(options: Options) -> Self {
         let loader = Loader::new(options, vec!["web=:80".parse().unwrap()], Registry::new(0));
+        let (current, health) = (loader.current().clone(), loader.health());
         let status = loader.status();
         let mut task = JoinSet::new();
         task.spawn(async move {
             let never = loader.run().await;
             match never {}
         });
-        Self { status, _task: task }
+        Self {
+            current,
+            health,
+            status,
+            _task: task,
+        }
     }
 
     async fn until(&mut self, condition: impl FnMut(&Status) -> bool) -> Status {
@@ -185,8 +193,39 @@ async fn one_bad_file_is_one_rejection_however_often_it_is_seen() {
     dir.put("config.json", "nonsense");
     let mut running = Running::new(Options::new(dir.path()));
     running.until(|status| status.rejections == 1).await;
-    tokio::time::sleep(Duration::from_mins(1)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(running.status.borrow().rejections, 1);
     dir.remove("config.json");
     running.until(|status| status.rejections == 2).await;
+}
+
+#[tokio::test]
+async fn many_changes_of_health_are_few_builds() {
+    let dir = Dir::new();
+    let Fixture { config, endpoints } = fixture("10.0.0.1:80");
+    dir.put_document(&config);
+    dir.put_document(&endpoints);
+    let mut running = Running::new(Options {
+        poll: NEVER,
+        ..Options::new(dir.path())
+    });
+    running.until(|status| status.loads == 1 && status.in_sync).await;
+    let mut generation = running.current.generation();
+    let before = *generation.borrow_and_update();
+    let start = Instant::now();
+    for _ in 0..100 {
+        running.health.notify_one();
+        sleep(Duration::from_millis(1)).await;
+    }
+    // the last change is built as well
+    let last = *generation.borrow_and_update();
+    running.health.notify_one();
+    timeout(PATIENCE, generation.wait_for(|now| *now > last))
+        .await
+        .unwrap()
+        .unwrap();
+    let most = start.elapsed().as_millis() as u64 / 5 + 2;
+    let builds = *generation.borrow() - before;
+    assert!((2..=most).contains(&builds), "{builds} of at most {most}");
+    assert_eq!(running.status.borrow().loads, 1);
 }

@@ -43,7 +43,14 @@ impl FromClient {
 
     /// The next piece. Trailers go no further: Traefik drops a request's as well.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
-        let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if self.client.is_part {
+            self.client.flags.read_blocked.set(polled.is_pending());
+            if polled.is_ready() {
+                self.client.has_moved();
+            }
+        }
+        let data = match ready!(polled) {
             Some(Ok(frame)) => frame.into_data().ok().map(Ok),
             Some(Err(error)) => Some(Err(error)),
             None => None,
@@ -52,6 +59,15 @@ impl FromClient {
             self.client.request_done();
         }
         Poll::Ready(data)
+    }
+}
+
+impl Drop for FromClient {
+    fn drop(&mut self) {
+        // nobody reads the rest; of a whole connection, the rest has to be read all the same
+        if self.client.is_part && !self.client.flags.request_done.get() {
+            self.client.request_done();
+        }
     }
 }
 
@@ -119,6 +135,7 @@ enum Source {
 impl ResponseBody {
     /// A body of the proxy's own.
     pub(super) fn own(client: Rc<Client>, text: &'static str) -> Self {
+        let text = if client.flags.bodyless.get() { "" } else { text };
         Self {
             client,
             source: Source::Own(Bytes::from_static(text.as_bytes())),
@@ -147,13 +164,20 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.get_mut().source {
+        let Self { client, source } = self.get_mut();
+        match source {
             Source::Own(bytes) => {
                 let all = std::mem::take(bytes);
                 Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
             }
             Source::Upstream { body, complete, .. } => {
-                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                let polled = Pin::new(&mut *body).poll_frame(cx);
+                if client.is_part {
+                    // the next one is asked for when there is room for it
+                    client.flags.write_blocked.set(polled.is_ready());
+                    client.has_moved();
+                }
+                let frame = ready!(polled);
                 *complete = match &frame {
                     None => true,
                     Some(Ok(frame)) => frame.is_trailers() || body.is_end_stream(),

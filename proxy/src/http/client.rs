@@ -3,8 +3,7 @@
 //! worker's ticker ([`super::registry`]) looks for overdue ones.
 
 use std::{
-    cell::{Cell, RefCell},
-    io,
+    cell::{Cell, OnceCell, RefCell},
     net::{IpAddr, SocketAddr},
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -13,11 +12,14 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderValue;
-use socket2::SockRef;
-use tokio::{io::ReadBuf, net::TcpStream};
+use tokio::net::TcpStream;
 
-use super::clock::Tick;
-use crate::worker::Worker;
+use super::{
+    clock::Tick,
+    stream::{Peek, Stream},
+    streams::Streams,
+};
+use crate::{process::EntryPoint, worker::Worker};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ pub(crate) enum Phase {
 }
 
 /// What a connection is told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Order {
     /// To go on.
     None,
@@ -47,7 +49,8 @@ pub(crate) enum Order {
     Close,
 }
 
-/// A client's connection.
+/// A client's connection; of one that speaks HTTP/2, one of its streams is such a client as well, to whom its request
+/// belongs.
 #[derive(Debug)]
 pub(crate) struct Client {
     /// The worker that serves it.
@@ -58,7 +61,11 @@ pub(crate) struct Client {
     pub(crate) peer: IpAddr,
     /// The same as a header's value.
     pub(crate) peer_header: HeaderValue,
-    pub(super) stream: RefCell<TcpStream>,
+    pub(super) stream: RefCell<Stream>,
+    /// Of a connection that speaks HTTP/2.
+    pub(super) streams: OnceCell<Box<Streams>>,
+    /// This is one of many on a connection, and has no socket.
+    pub(super) is_part: bool,
     /// Bytes that were read ahead and have to be read again.
     pub(super) read_again: RefCell<Bytes>,
     phase: Cell<Phase>,
@@ -91,6 +98,10 @@ pub(crate) struct Flags {
     pub(crate) flushed: Cell<bool>,
     /// The client speaks HTTP/1.0, so that the end of the connection may be the end of the response.
     pub(crate) ancient: Cell<bool>,
+    /// The answer must have no body, which hyper sees to itself with HTTP/1.
+    pub(super) bodyless: Cell<bool>,
+    /// Its head is on its way to the client.
+    pub(super) answered: Cell<bool>,
 }
 
 impl Client {
@@ -98,13 +109,31 @@ impl Client {
         let address = peer.ip().to_canonical();
         let peer_header = HeaderValue::try_from(address.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Self::with(worker, entry_point, address, peer_header, Some(stream))
+    }
+
+    /// One of a connection's streams.
+    pub(super) fn part(&self) -> Self {
+        let (worker, peer_header) = (self.worker.clone(), self.peer_header.clone());
+        Self::with(worker, self.entry_point, self.peer, peer_header, None)
+    }
+
+    fn with(
+        worker: Rc<Worker>,
+        entry_point: usize,
+        peer: IpAddr,
+        peer_header: HeaderValue,
+        stream: Option<TcpStream>,
+    ) -> Self {
         let now = worker.clock.now();
         Self {
             worker,
             entry_point,
-            peer: address,
+            peer,
             peer_header,
-            stream: RefCell::new(stream),
+            is_part: stream.is_none(),
+            stream: RefCell::new(stream.map_or(Stream::Elsewhere, Stream::Plain)),
+            streams: OnceCell::new(),
             read_again: RefCell::default(),
             phase: Cell::new(Phase::Fresh),
             since: Cell::new(now),
@@ -115,6 +144,11 @@ impl Client {
             request_done_at: Cell::default(),
             flags: Flags::default(),
         }
+    }
+
+    /// Where it came in.
+    pub(super) fn entry_point(&self) -> &EntryPoint {
+        &self.worker.process.entry_points[self.entry_point]
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -152,6 +186,7 @@ impl Client {
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
         self.flags.pipelined.set(false);
+        self.flags.answered.set(false);
         self.flags.ancient.set(ancient);
         if bodyless {
             self.request_done();
@@ -192,6 +227,10 @@ impl Client {
 
     /// Bytes were read.
     pub(super) fn has_read(&self) {
+        if self.streams.get().is_some() {
+            // whose they are is told by the streams
+            return;
+        }
         self.reads.set(self.reads.get().wrapping_add(1));
         self.flags.read_blocked.set(false);
         match self.phase.get() {
@@ -204,6 +243,13 @@ impl Client {
     /// Bytes were written.
     pub(super) fn has_written(&self) {
         self.flags.write_blocked.set(false);
+        if matches!(self.phase.get(), Phase::Head | Phase::Busy) {
+            self.since.set(self.worker.clock.now());
+        }
+    }
+
+    /// A piece of a body came or went.
+    pub(super) fn has_moved(&self) {
         self.since.set(self.worker.clock.now());
     }
 
@@ -213,7 +259,7 @@ impl Client {
 
     /// Gives an order and wakes the connection's task. A stronger one than this stays.
     pub(super) fn tell(&self, order: Order) {
-        if order as u8 > self.order.get() as u8 {
+        if order > self.order.get() {
             self.order.set(order);
         }
         self.wake();
@@ -244,38 +290,14 @@ impl Client {
 
     /// Whether the client has sent nothing that was not read.
     pub(super) fn is_silent(&self) -> bool {
-        is_silent(&self.stream.borrow())
+        self.stream.borrow().is_silent()
     }
 
-    /// What is there to be read: bytes, the end, or nothing yet. Costs a system call only when the
-    /// socket was reported readable.
+    /// What is there to be read: bytes, the end, or nothing yet.
     pub(super) fn poll_peek(&self, cx: &mut Context<'_>) -> Poll<Peek> {
         if !self.read_again.borrow().is_empty() {
             return Poll::Ready(Peek::Bytes);
         }
-        let mut byte = [0];
-        self.stream
-            .borrow()
-            .poll_peek(cx, &mut ReadBuf::new(&mut byte))
-            .map(|read| match read {
-                Ok(0) | Err(_) => Peek::End,
-                Ok(_) => Peek::Bytes,
-            })
+        self.stream.borrow_mut().poll_peek(cx)
     }
-}
-
-/// Whether nothing waits to be read, found out without a task to wake.
-pub(crate) fn is_silent(stream: &TcpStream) -> bool {
-    let mut byte = [std::mem::MaybeUninit::uninit()];
-    let peeked = SockRef::from(stream).peek(&mut byte);
-    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-}
-
-/// What a look ahead found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peek {
-    /// There are bytes.
-    Bytes,
-    /// The client closed, or broke the connection.
-    End,
 }

@@ -20,9 +20,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt as _;
 
 use super::{
-    client::{Client, Order, Peek, Phase},
-    forward,
+    client::{Client, Order, Phase},
+    forward, http2,
     io::ClientIo,
+    opening::{Protocol, open},
+    stream::Peek,
 };
 
 /// How a span of hyper ended.
@@ -38,19 +40,37 @@ enum End {
 
 /// Serves a connection to its end.
 pub(super) async fn run(client: Rc<Client>) {
-    while bytes_come(&client).await {
+    let mut found = bytes_come(&client).await;
+    if let Some(first) = found
+        && (client.entry_point().tls || first == Peek::Preface)
+    {
+        match Box::pin(open(&client, first)).await {
+            Some(Protocol::Http1) => found = bytes_come(&client).await,
+            Some(Protocol::Http2) => {
+                Box::pin(http2::serve(&client)).await;
+                return client.stream.borrow_mut().take_leave();
+            }
+            None => return,
+        }
+    }
+    while found.is_some() {
         match serve(&client).await {
             End::Idle => client.set_parked(true),
-            End::Done => return linger(&client).await,
+            End::Done => {
+                client.stream.borrow_mut().take_leave();
+                return linger(&client).await;
+            }
             End::Broken => {
                 // to a client of HTTP/1.0 an orderly close would look like the response's end
                 if client.flags.ancient.get() {
-                    let _ = client.stream.borrow().set_zero_linger();
+                    client.stream.borrow().will_break();
                 }
                 return;
             }
         }
+        found = bytes_come(&client).await;
     }
+    client.stream.borrow_mut().take_leave();
 }
 
 /// Runs hyper until the connection ends or may be parked.
@@ -92,6 +112,7 @@ fn nothing_to_do(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
         client.await_request();
     }
     match (client.order(), client.phase()) {
+        (Order::Close, Phase::Idle) => Poll::Ready(End::Done),
         (Order::Close, _) => Poll::Ready(End::Broken),
         (Order::Park, Phase::Idle) => {
             client.forget_parking();
@@ -119,7 +140,7 @@ fn hang_up(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
     }
     match client.poll_peek(cx) {
         Poll::Ready(Peek::End) => Poll::Ready(End::Broken),
-        Poll::Ready(Peek::Bytes) => {
+        Poll::Ready(Peek::Bytes | Peek::Preface) => {
             client.flags.pipelined.set(true);
             Poll::Pending
         }
@@ -127,15 +148,15 @@ fn hang_up(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
     }
 }
 
-/// Waits with nothing but the socket, for the first request as well. False: the connection has ended.
-async fn bytes_come(client: &Client) -> bool {
+/// Waits with nothing but the socket, for the first request as well. None: the connection has ended.
+async fn bytes_come(client: &Client) -> Option<Peek> {
     let come = poll_fn(|cx| {
         client.set_waker(cx);
         client.forget_parking();
         let peek = client.poll_peek(cx);
         match (client.order(), peek) {
-            (Order::Close, _) | (_, Poll::Ready(Peek::End)) => Poll::Ready(false),
-            (_, Poll::Ready(Peek::Bytes)) => Poll::Ready(true),
+            (Order::Close, _) | (_, Poll::Ready(Peek::End)) => Poll::Ready(None),
+            (_, Poll::Ready(found)) => Poll::Ready(Some(found)),
             (Order::Drain, Poll::Pending) => {
                 // a new connection's request may be on its way
                 let last_call =
@@ -143,7 +164,7 @@ async fn bytes_come(client: &Client) -> bool {
                 if last_call || !client.is_silent() {
                     Poll::Pending
                 } else {
-                    Poll::Ready(false)
+                    Poll::Ready(None)
                 }
             }
             (_, Poll::Pending) => Poll::Pending,
@@ -156,7 +177,7 @@ async fn bytes_come(client: &Client) -> bool {
 
 /// After an orderly end: a client that is still sending a body that nobody wants, or a head that is refused,
 /// would have its answer destroyed by a reset. So what it sends is read and thrown away for a moment.
-async fn linger(client: &Rc<Client>) {
+pub(super) async fn linger(client: &Rc<Client>) {
     const MOMENT: Duration = Duration::from_secs(1);
     const MOST: usize = 1 << 20;
     let complete = match client.phase() {

@@ -65,6 +65,10 @@ struct Prepared {
 
 fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Failure> {
     let (mut parts, body) = request.into_parts();
+    // hyper counts those of HTTP/1 only
+    if parts.headers.len() > client.worker.process.limits.max_headers {
+        return Err(Failure::HeadTooLarge);
+    }
     request::normalize(&mut parts)?;
     let snapshot = client.worker.snapshot();
     let Picked {
@@ -73,13 +77,14 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
         pick,
         shadow,
     } = pick(client, &snapshot, &parts, &body)?;
-    let process = &client.worker.process;
+    let entry_point = client.entry_point();
     headers::prepare_request(
         &mut parts.headers,
         &Forwarded {
             peer: &client.peer_header,
-            port: &process.entry_points[client.entry_point].public_port,
-            server: &process.hostname,
+            port: &entry_point.public_port,
+            secure: entry_point.tls,
+            server: &client.worker.process.hostname,
         },
     );
     parts.version = Version::HTTP_11;
@@ -249,6 +254,7 @@ struct Exchange {
 impl Exchange {
     fn answer(mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
         self.answered = true;
+        self.client.flags.answered.set(true);
         let metrics = &self.client.worker.metrics;
         let mut response = answer.unwrap_or_else(|failure| {
             metrics.failures[failure as usize].inc();

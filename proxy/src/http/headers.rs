@@ -64,6 +64,8 @@ pub(super) struct Forwarded<'a> {
     pub(super) peer: &'a HeaderValue,
     /// The port where clients reach the entry point, for requests whose `Host` has none.
     pub(super) port: &'a HeaderValue,
+    /// The client speaks TLS.
+    pub(super) secure: bool,
     /// This host's name.
     pub(super) server: &'a HeaderValue,
 }
@@ -71,6 +73,12 @@ pub(super) struct Forwarded<'a> {
 /// Prepares a request's headers for its upstream.
 pub(super) fn prepare_request(headers: &mut HeaderMap, forwarded: &Forwarded<'_>) {
     let mut trailers = false;
+    let proto = match (forwarded.secure, wants_websocket(headers)) {
+        (false, false) => "http",
+        (true, false) => "https",
+        (false, true) => "ws",
+        (true, true) => "wss",
+    };
     // most requests have nothing to take away: look once, then take away by name
     let mut found = Vec::new();
     for (name, value) in &*headers {
@@ -98,7 +106,7 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, forwarded: &Forwarded<'_>
     } else {
         headers.insert(&X_FORWARDED_PORT, forwarded.port.clone());
     }
-    headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(proto));
     headers.insert(&X_FORWARDED_SERVER, forwarded.server.clone());
     headers.insert(&X_REAL_IP, forwarded.peer.clone());
     headers.insert(&X_FORWARDED_FOR, forwarded.peer.clone());
@@ -138,6 +146,12 @@ pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
             .iter()
             .flat_map(tokens)
             .any(|token| token.eq_ignore_ascii_case("upgrade"))
+}
+
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(UPGRADE);
+    upgrade.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && wants_upgrade(headers)
 }
 
 /// The names that a `Connection` header declares hop-by-hop, but for those without which a message

@@ -74,9 +74,15 @@ impl AsyncWrite for ClientIo {
     }
 
     /// hyper flushes only when its own buffers are empty.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.flags.flushed.set(true);
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let client = &self.0;
+        let Poll::Ready(result) = Pin::new(&mut *client.stream.borrow_mut()).poll_flush(cx) else {
+            client.flags.write_blocked.set(true);
+            return Poll::Pending;
+        };
+        client.flags.write_blocked.set(false);
+        client.flags.flushed.set(true);
+        Poll::Ready(result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

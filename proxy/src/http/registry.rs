@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::{
     client::{Client, Order, Phase},
     clock::{Clock, Ticks},
+    streams::Streams,
 };
 use crate::{limits::Limits, metrics::CloseReason};
 
@@ -66,6 +67,10 @@ impl Registry {
     /// Closes what is overdue, parks what is idle.
     pub(crate) fn sweep(&self) {
         for client in self.clients.borrow().values() {
+            if let Some(streams) = client.streams.get() {
+                self.sweep_streams(client, streams);
+                continue;
+            }
             match self.overdue(client) {
                 _ if client.order() == Order::Close => {}
                 Some(reason) => {
@@ -89,6 +94,48 @@ impl Registry {
                 client.is_silent().then_some(CloseReason::BodyTimeout)
             }
             Phase::Busy => None,
+        }
+    }
+
+    /// The same for a connection that speaks HTTP/2, and for what it has under way.
+    fn sweep_streams(&self, client: &Client, streams: &Streams) {
+        let end = |client: &Client, reason, order| {
+            if client.order() < order {
+                client.worker.metrics.closed[reason as usize].inc();
+                client.tell(order);
+            }
+        };
+        streams.each(|stream| {
+            if let Some(reason) = self.overdue_stream(stream) {
+                end(stream, reason, Order::Close);
+            }
+        });
+        let passed = |ticks| client.worker.clock.passed(client.since(), ticks);
+        match client.phase() {
+            _ if client.flags.write_blocked.get() && passed(self.write) => {
+                end(client, CloseReason::WriteTimeout, Order::Close);
+            }
+            Phase::Fresh if passed(self.head) => end(client, CloseReason::HeadTimeout, Order::Close),
+            // with GOAWAY: a request may be on its way
+            Phase::Idle if passed(self.idle) => end(client, CloseReason::Idle, Order::Drain),
+            _ => {}
+        }
+        if client.order() == Order::Drain {
+            client.wake();
+        }
+    }
+
+    fn overdue_stream(&self, stream: &Client) -> Option<CloseReason> {
+        let passed = |ticks| stream.worker.clock.passed(stream.since(), ticks);
+        let flags = &stream.flags;
+        let reading = !flags.request_done.get() && flags.read_blocked.get();
+        if flags.write_blocked.get() && passed(self.write) {
+            Some(CloseReason::WriteTimeout)
+        } else if reading && !flags.answered.get() && passed(self.body) {
+            // once it is answered, who sends is in a conversation, where silence is nothing bad
+            Some(CloseReason::BodyTimeout)
+        } else {
+            None
         }
     }
 

@@ -2,9 +2,9 @@
 
 use weir_model::{
     document::{
-        Address, Child, Config, EndpointSetId, Endpoints, Leaf, Mirror, MirrorTarget, Missing, Mode, Node,
-        NodeId, NodeSpec, Port, Route, RouteId, Scheme, ServiceReference, Source, SourceKind, Target,
-        Weighted,
+        Address, Child, Config, EndpointSetId, Endpoints, HealthCheck, Leaf, Mirror, MirrorTarget, Missing,
+        Mode, Node, NodeId, NodeSpec, Port, Route, RouteId, Scheme, ServiceReference, Source, SourceKind,
+        Target, Weighted,
     },
     duration::GoDuration,
     name::NamespacedName,
@@ -44,6 +44,20 @@ impl Fixture {
     /// A leaf with ready endpoints.
     pub(crate) fn leaf(self, name: &str, ready: &[&str]) -> Self {
         self.leaf_without_set(name).set(name, ready, &[])
+    }
+
+    /// Has a leaf's endpoints checked.
+    pub(crate) fn check(mut self, name: &str, check: HealthCheck) -> Self {
+        match self
+            .config
+            .nodes
+            .get_mut(&node_id(name))
+            .map(|node| &mut node.spec)
+        {
+            Some(NodeSpec::Leaf(leaf)) => leaf.health_check = Some(check),
+            other => panic!("{name} is no leaf: {other:?}"),
+        }
+        self
     }
 
     /// The endpoint set of a leaf.

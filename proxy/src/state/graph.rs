@@ -7,14 +7,21 @@ use weir_model::document::{
     self, Config, EndpointSet, Endpoints, NodeId, NodeSpec, Scheme, Secrets, TransportId,
 };
 
-use super::{Affinity, Endpoint, Leaf, Registry, Transport};
-use crate::balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target};
+use super::{Affinity, Checked, Endpoint, Leaf, Registry, Transport};
+use crate::{
+    balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target},
+    health::Check,
+    tls::ClientTls,
+};
 
 /// Builds the forest of what routes reach. A node is built after all that it leads to and kept for
 /// its other parents; the stack is a list, so depth costs no recursion.
 pub(super) struct GraphBuilder<'a> {
+    checked: Vec<Checked>,
     config: &'a Config,
     endpoints: &'a Endpoints,
+    /// How probes speak TLS, where that was asked already.
+    probe_tls: HashMap<Option<&'a TransportId>, Result<ClientTls, Arc<str>>>,
     registry: &'a mut Registry,
     forest: ForestBuilder,
     leaves: Vec<Arc<Leaf>>,
@@ -22,6 +29,15 @@ pub(super) struct GraphBuilder<'a> {
     transports: HashMap<(Option<&'a TransportId>, Scheme), Option<Arc<Transport>>>,
     /// What came of each node; nothing: not usable, or still being built.
     built: HashMap<&'a NodeId, Option<NodeIndex>>,
+}
+
+/// What routes reach.
+pub(super) struct Graph {
+    /// The endpoints whose health is checked.
+    pub(super) checked: Box<[Checked]>,
+    pub(super) forest: Forest,
+    /// By their [`LeafIndex`].
+    pub(super) leaves: Box<[Arc<Leaf>]>,
 }
 
 impl<'a> GraphBuilder<'a> {
@@ -32,8 +48,10 @@ impl<'a> GraphBuilder<'a> {
         registry: &'a mut Registry,
     ) -> Self {
         Self {
+            checked: Vec::new(),
             config,
             endpoints,
+            probe_tls: HashMap::new(),
             registry,
             forest: ForestBuilder::default(),
             leaves: Vec::new(),
@@ -69,9 +87,12 @@ impl<'a> GraphBuilder<'a> {
         self.built(root)
     }
 
-    /// The forest, and the leaves by their [`LeafIndex`].
-    pub(super) fn finish(self) -> (Forest, Box<[Arc<Leaf>]>) {
-        (self.forest.finish(), self.leaves.into())
+    pub(super) fn finish(self) -> Graph {
+        Graph {
+            checked: self.checked.into(),
+            forest: self.forest.finish(),
+            leaves: self.leaves.into(),
+        }
     }
 
     fn built(&self, id: &NodeId) -> Option<NodeIndex> {
@@ -132,38 +153,68 @@ impl<'a> GraphBuilder<'a> {
 
     fn leaf(&mut self, id: &NodeId, label: &str, leaf: &'a document::Leaf) -> Option<NodeIndex> {
         let EndpointSet { ready, terminating } = self.endpoints.sets.get(leaf.endpoints.as_ref()?)?;
-        let addresses = if ready.is_empty() { terminating } else { ready };
-        if addresses.is_empty() {
+        if ready.is_empty() && terminating.is_empty() {
             return None;
         }
+        let label: Arc<str> = label.into();
         let transport = self.transport(leaf.transport.as_ref(), leaf.scheme)?;
-        let mut known = |addresses: &[document::Address]| -> Box<[Arc<Endpoint>]> {
+        let mut known = |addresses: &[document::Address]| -> Vec<Arc<Endpoint>> {
             let addresses = addresses.iter();
             addresses
                 .map(|address| self.registry.endpoint(address, leaf.scheme, &transport))
                 .collect()
         };
+        let (mut ready, mut terminating) = (known(ready), known(terminating));
+        if let Some(check) = self.check(leaf) {
+            ready.retain(|endpoint| self.is_healthy(endpoint, &check, &label));
+            terminating.retain(|endpoint| self.is_healthy(endpoint, &check, &label));
+        }
         let affinity = leaf.sticky.as_ref().map(|cookie| {
-            let named = [known(ready), known(terminating)].concat();
-            (cookie.into(), named.into())
-        });
-        let endpoints = known(addresses);
-        let affinity = affinity.map(|(cookie, named)| {
+            let named = [ready.as_slice(), terminating.as_slice()].concat();
             let counter = self.registry.sticky_counter(id, "");
-            Box::new(Affinity::new(cookie, counter, named))
+            Box::new(Affinity::new(cookie.into(), counter, named.into()))
         });
+        let endpoints = if ready.is_empty() { terminating } else { ready };
+        if endpoints.is_empty() {
+            return None;
+        }
         let index = LeafIndex(self.leaves.len() as u32);
         self.leaves.push(Arc::new(Leaf {
             affinity,
-            endpoints,
+            endpoints: endpoints.into(),
             flush: leaf.flush_interval.into(),
             id: id.clone(),
-            label: label.into(),
+            label,
             pass_host_header: leaf.pass_host_header,
             scheme: leaf.scheme,
             transport,
         }));
         Some(self.forest.leaf(index))
+    }
+
+    /// How a leaf's endpoints are probed.
+    fn check(&mut self, leaf: &'a document::Leaf) -> Option<Arc<Check>> {
+        let settings = leaf.health_check.as_ref()?;
+        let (id, secrets) = (leaf.transport.as_ref(), self.secrets);
+        let transport = id.and_then(|id| self.config.transports.get(id));
+        let tls = || {
+            let made = ClientTls::new(transport, secrets);
+            made.map_err(|error| Arc::from(error.to_string()))
+        };
+        let tls = || self.probe_tls.entry(id).or_insert_with(tls).clone();
+        Some(Arc::new(Check::new(settings, leaf.scheme, transport, tls)))
+    }
+
+    /// Whether an endpoint takes part. Unhealthy ones are remembered as well, as they are to come back.
+    fn is_healthy(&mut self, endpoint: &Arc<Endpoint>, check: &Arc<Check>, service: &Arc<str>) -> bool {
+        let health = self.registry.health(&check.address(&endpoint.address), check);
+        let healthy = health.is_up();
+        self.checked.push(Checked {
+            endpoint: Arc::clone(endpoint),
+            health,
+            service: Arc::clone(service),
+        });
+        healthy
     }
 
     /// None where it cannot be used as it is written: its services are passed over, as nobody is to be reached in a way that

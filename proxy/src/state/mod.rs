@@ -5,6 +5,7 @@
 //! them by what identifies them, and forgets them when no snapshot has them any more.
 
 mod affinity;
+mod checked;
 mod current;
 mod endpoint;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 mod transport;
 
 pub use affinity::{Affinity, Named};
+pub use checked::Checked;
 pub use current::{Current, Held, Reader};
 pub use endpoint::Endpoint;
 pub use leaf::{Flush, Leaf};

@@ -6,17 +6,24 @@ use hashbrown::HashMap;
 use weir_model::document::{Address, NodeId, RouteId, Scheme};
 
 use super::{Endpoint, Transport};
-use crate::balance::Counter;
+use crate::{
+    balance::Counter,
+    health::{Check, Health},
+    tls::CertificateStore,
+};
 
 /// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
 /// nothing alive: what no snapshot has any more is forgotten at the next [`Registry::sweep`].
 #[derive(Debug)]
 pub struct Registry {
+    pub(super) certificates: CertificateStore,
     /// By the sticky node and the identity of its child, or nothing.
     sticky_counters: HashMap<(NodeId, Box<str>), Weak<Counter>>,
     counters: HashMap<RouteId, Weak<Counter>>,
     endpoints: HashMap<(Address, Scheme, Arc<Transport>), Weak<Endpoint>>,
+    health: HashMap<(Address, Arc<Check>), Weak<Health>>,
     next_endpoint: u64,
+    next_health: u64,
     offset: u64,
 }
 
@@ -26,10 +33,13 @@ impl Registry {
     /// `u64::MAX`, so it should leave room for all requests of the process's life: below 2⁶², say.
     pub fn new(offset: u64) -> Self {
         Self {
+            certificates: CertificateStore::default(),
             sticky_counters: HashMap::new(),
             counters: HashMap::new(),
             endpoints: HashMap::new(),
+            health: HashMap::new(),
             next_endpoint: 1,
+            next_health: 1,
             offset,
         }
     }
@@ -76,12 +86,28 @@ impl Registry {
         })
     }
 
+    /// What is known of an address by a check.
+    pub(super) fn health(&mut self, address: &Address, check: &Arc<Check>) -> Arc<Health> {
+        let known = self
+            .health
+            .entry((address.clone(), Arc::clone(check)))
+            .or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let health = Health::new(self.next_health, address.clone(), Arc::clone(check));
+            let health = Arc::new(health);
+            self.next_health += 1;
+            *known = Arc::downgrade(&health);
+            health
+        })
+    }
+
     /// Forgets what no snapshot has any more.
     pub(super) fn sweep(&mut self) {
         self.sticky_counters
             .retain(|_, counter| counter.strong_count() > 0);
         self.counters.retain(|_, counter| counter.strong_count() > 0);
         self.endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
+        self.health.retain(|_, health| health.strong_count() > 0);
     }
 
     /// How many counters and endpoints are known.

@@ -4,15 +4,21 @@ use std::sync::Arc;
 
 use weir_model::document::{Config, Endpoints, NodeId, RouteId, Secrets, Target};
 
-use super::{Leaf, Registry, Routing, graph::GraphBuilder};
+use super::{
+    Checked, Leaf, Registry, Routing,
+    graph::{Graph, GraphBuilder},
+};
 use crate::{
     balance::{Counter, Forest, LeafIndex, NodeIndex},
     router::RequestView,
+    tls::Certificates,
 };
 
 /// All that requests are served from, at one moment. Immutable. The default one has no routes.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    certificates: Arc<Certificates>,
+    checked: Box<[Checked]>,
     forest: Forest,
     leaves: Box<[Arc<Leaf>]>,
     /// In the order of their ids, as [`Routing`] counts them.
@@ -63,8 +69,14 @@ impl Snapshot {
             })
         });
         let routes = routes.collect();
-        let (forest, leaves) = graph.finish();
+        let Graph {
+            checked,
+            forest,
+            leaves,
+        } = graph.finish();
         Self {
+            certificates: registry.certificates.update(config, secrets),
+            checked,
             forest,
             leaves,
             routes,
@@ -83,6 +95,11 @@ impl Snapshot {
     pub fn route_of(&self, id: &RouteId) -> Option<&Arc<Route>> {
         let place = self.routes.binary_search_by(|route| route.id.cmp(id)).ok()?;
         self.routes.get(place)
+    }
+
+    /// What clients are shown that speak TLS.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Where requests are picked.
@@ -105,6 +122,11 @@ impl Snapshot {
     /// All leaves that routes reach.
     pub fn leaves(&self) -> &[Arc<Leaf>] {
         &self.leaves
+    }
+
+    /// The endpoints whose health is checked, healthy or not, of all leaves that routes reach.
+    pub fn checked(&self) -> &[Checked] {
+        &self.checked
     }
 
     /// All routes, in the order of their ids.

@@ -5,16 +5,20 @@ use std::{
     net::Ipv4Addr,
     sync::{Arc, Weak},
     thread,
+    time::Duration,
 };
 
 use http::HeaderMap;
-use weir_model::document::{NodeSpec, RouteTls, Scheme, Secrets, Target};
+use weir_model::document::{HealthCheck, NodeSpec, RouteTls, Scheme, Secrets, Target};
 
 use super::{
     fixture::{Fixture, node_id, route_id},
     *,
 };
-use crate::router::RequestView;
+use crate::{
+    health::fixture::{failed, passed, settings},
+    router::RequestView,
+};
 
 fn snapshot(fixture: &Fixture, registry: &mut Registry) -> Snapshot {
     let routing = Routing::build(&fixture.config, &[entry_point("web=:80")]).unwrap();
@@ -346,4 +350,83 @@ fn readers_see_what_is_published_and_never_take_a_snapshot_apart() {
     );
     current.sweep();
     assert!(request.upgrade().is_none());
+}
+
+#[test]
+fn the_health_of_an_address_is_one_for_all_that_check_it_in_the_same_way() {
+    let check = |seconds| settings(Duration::from_secs(seconds), Duration::from_secs(1));
+    let fixture = Fixture::default()
+        .leaf("l1", &["10.0.0.1:80", "10.0.0.2:80"])
+        .check("l1", check(1))
+        .leaf("l2", &["10.0.0.1:80"])
+        .check("l2", check(1))
+        .leaf("l3", &["10.0.0.1:80"])
+        .check("l3", check(3))
+        .leaf("l4", &["10.0.0.1:80"])
+        .leaf("l5", &["10.0.0.1:80"])
+        .check(
+            "l5",
+            HealthCheck {
+                port: Some(81),
+                ..check(1)
+            },
+        )
+        .leaf("unused", &["10.0.0.9:80"])
+        .check("unused", check(1))
+        .weighted("w", &[("l1", 1), ("l2", 1), ("l3", 1), ("l4", 1), ("l5", 1)])
+        .route("a", "w");
+    let mut registry = Registry::new(0);
+    let first = snapshot(&fixture, &mut registry);
+    let found = |snapshot: &Snapshot, leaf: &str, place: usize| {
+        let label = format!("apps-{leaf}-80@kubernetescrd");
+        let mut its = snapshot
+            .checked()
+            .iter()
+            .filter(|checked| *checked.service == *label);
+        Arc::clone(&its.nth(place).unwrap().health)
+    };
+    assert_eq!(first.checked().len(), 5);
+    let shared = found(&first, "l1", 0);
+    assert!(Arc::ptr_eq(&shared, &found(&first, "l2", 0)));
+    assert!(!Arc::ptr_eq(&shared, &found(&first, "l3", 0)));
+    assert_eq!(found(&first, "l5", 0).address.to_string(), "10.0.0.1:81");
+    failed(&shared);
+    let second = snapshot(&fixture, &mut registry);
+    assert!(Arc::ptr_eq(&shared, &found(&second, "l1", 0)));
+    assert_eq!(second.checked().len(), 5);
+    // l2 is gone, l1 has one endpoint less
+    assert_eq!(
+        send(&second, 8),
+        taken([("l1", 2), ("l3", 2), ("l4", 2), ("l5", 2)])
+    );
+    let of_l1 = |snapshot: &Snapshot| -> Vec<u64> {
+        snapshot
+            .leaf_of(&node_id("l1"))
+            .unwrap()
+            .endpoints()
+            .iter()
+            .map(|endpoint| endpoint.id)
+            .collect()
+    };
+    assert_eq!(of_l1(&second), of_l1(&first)[1..]);
+    passed(&shared);
+    drop(first);
+    let third = snapshot(&fixture, &mut registry);
+    assert_eq!(
+        send(&third, 5),
+        taken([("l1", 1), ("l2", 1), ("l3", 1), ("l4", 1), ("l5", 1)])
+    );
+    // it is the one that it was, with its connections
+    assert_eq!(of_l1(&third), [found_id(&second), of_l1(&second)[0]]);
+}
+
+/// The id of the first endpoint that is checked at 10.0.0.1:80 for `l1`.
+fn found_id(snapshot: &Snapshot) -> u64 {
+    let mut its = snapshot.checked().iter();
+    its.find(|checked| {
+        checked.endpoint.address.to_string() == "10.0.0.1:80" && checked.service.contains("l1")
+    })
+    .unwrap()
+    .endpoint
+    .id
 }

@@ -5,7 +5,9 @@
 
 mod client;
 mod material;
+mod names;
 mod roots;
+mod server;
 mod verify;
 
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use thiserror::Error;
 
 pub use client::ClientTls;
+pub use server::{CertificateStore, Certificates};
 
 /// Why no TLS can be spoken as documents want it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -35,6 +38,6 @@ pub enum TlsError {
 }
 
 /// The one that all of this process's TLS is made with.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

@@ -105,9 +105,17 @@ fn exit_code(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_wrong_command_line_exits_with_2_and_says_why() {
-    let (code, error) = exit_code(&["--config", "x", "--entrypoint", "web=127.0.0.1:8443,tls"]);
+    let twice = [
+        "--config",
+        "x",
+        "--entrypoint",
+        "web=:1",
+        "--entrypoint",
+        "web=:2",
+    ];
+    let (code, error) = exit_code(&twice);
     assert_eq!(code, Some(2));
-    assert!(error.contains("TLS is not supported yet"), "{error}");
+    assert!(error.contains("entry point web is there twice"), "{error}");
     assert_eq!(exit_code(&[]).0, Some(2));
 }
 

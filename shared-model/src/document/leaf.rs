@@ -113,7 +113,7 @@ impl Scheme {
 }
 
 /// Probes of each endpoint of a leaf.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HealthCheck {
     /// Whether redirects are followed, else judged.
@@ -148,7 +148,7 @@ pub struct HealthCheck {
 }
 
 /// Kinds of probes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HealthMode {
     /// gRPC's health service.

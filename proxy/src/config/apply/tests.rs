@@ -1,6 +1,6 @@
 //! Looks at directories in all states.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use weir_model::document::{Endpoints, Secrets};
 
@@ -10,6 +10,7 @@ use crate::{
         Code,
         fixture::{Dir, sealed, text_of},
     },
+    health::fixture::{failed, passed, settings},
     state::fixture::Fixture,
 };
 
@@ -290,4 +291,40 @@ fn no_reason_shows_key_material() {
     let outcome = applier.look(true);
     assert_rejected(&outcome, Code::Malformed, "secrets: ");
     assert!(!format!("{outcome:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_change_of_health_builds_from_the_documents_that_are_served() {
+    let dir = Dir::new();
+    let mut applier = applier(&dir);
+    let second = Duration::from_secs(1);
+    let fixture = Fixture::default()
+        .leaf("l1", &["10.0.0.1:80", "10.0.0.2:80"])
+        .check("l1", settings(second, second))
+        .route("a", "l1");
+    // nothing is served yet
+    applier.rebuild();
+    put(&dir, &fixture);
+    assert_loaded(&applier.look(true));
+    let routing = Arc::clone(&applier.serving.as_ref().unwrap().routing);
+    let health = applier.current.load().checked()[0].health.clone();
+    failed(&health);
+    applier.rebuild();
+    assert_eq!(served(&applier), ["10.0.0.2:80"]);
+    assert!(matches!(applier.look(true), Outcome::Unchanged));
+    // a load has the states of now as well, and what is refused keeps nobody from being left out
+    dir.put_document(
+        &fixture
+            .clone()
+            .set("l1", &["10.0.0.1:80", "10.0.0.3:80"], &[])
+            .endpoints,
+    );
+    assert_loaded(&applier.look(true));
+    assert_eq!(served(&applier), ["10.0.0.3:80"]);
+    dir.put("config.json", "garbage");
+    assert_rejected(&applier.look(true), Code::Malformed, "config");
+    passed(&health);
+    applier.rebuild();
+    assert_eq!(served(&applier), ["10.0.0.1:80", "10.0.0.3:80"]);
+    assert!(Arc::ptr_eq(&routing, &applier.serving.as_ref().unwrap().routing));
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::{
-    RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
@@ -49,11 +49,40 @@ impl Authority {
                 Err(_) => SanType::DnsName((*name).try_into().unwrap()),
             })
             .collect();
+        // not the authority's, or it would look signed by itself
+        params.distinguished_name.push(DnType::CommonName, "signed");
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Certified {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
         }
+    }
+
+    /// A client that believes it, and speaks these protocols.
+    pub fn client(&self, protocols: &[&str]) -> Arc<ClientConfig> {
+        self.client_with(protocols, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// The same, with some versions of TLS.
+    pub fn client_with(
+        &self,
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap())
+            .unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
+        Arc::new(config)
     }
 
     /// As a transport's root.
@@ -66,6 +95,11 @@ impl Authority {
 }
 
 impl Certified {
+    /// As it is sent.
+    pub fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()
+    }
+
     /// As a certificate of ours.
     pub fn entry(&self) -> SecretEntry {
         SecretEntry {

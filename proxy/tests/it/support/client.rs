@@ -1,19 +1,21 @@
 //! A client that sends bytes and takes answers apart, and hides nothing in between.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// For anything that should come at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection.
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     buffer: Vec<u8>,
 }
 
@@ -36,10 +38,29 @@ pub async fn get(address: SocketAddr, path: &str) -> Response {
     Client::connect(address).await.get(path).await
 }
 
+/// Connects with TLS, asking for a host.
+pub async fn secure(
+    address: SocketAddr,
+    host: &str,
+    config: &Arc<ClientConfig>,
+) -> io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let host = ServerName::try_from(host.to_owned()).unwrap();
+    let shaking = TlsConnector::from(config.clone()).connect(host, stream);
+    timeout(PATIENCE, shaking).await.expect("a handshake in time")
+}
+
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub fn over(stream: S) -> Self {
         Self {
             stream,
             buffer: Vec::new(),

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use weir_model::{
     document::{
         Child, Config, EndpointSet, EndpointSetId, Endpoints, Leaf, Mirror, MirrorTarget, Mode, Node, NodeId,
-        NodeSpec, Route, RouteId, Scheme, SecretEntry, SecretId, Secrets, ServiceReference, Source,
+        NodeSpec, Route, RouteId, RouteTls, Scheme, SecretEntry, SecretId, Secrets, ServiceReference, Source,
         SourceKind, StickyCookie, Target, Transport, TransportId, Weighted,
         text::{self, Document},
     },
@@ -175,6 +175,16 @@ impl Documents {
         self.raised()
     }
 
+    /// A certificate for a route, by its path prefix; none: the default one.
+    pub fn tls(mut self, prefix: &str, secret: Option<&str>) -> Self {
+        let id = RouteId::new(&NamespacedName::new("apps", "routes"), prefix);
+        self.config.routes.get_mut(&id).unwrap().tls = Some(RouteTls {
+            certificate: secret.map(secret_id),
+            secret: secret.map(str::to_owned),
+        });
+        self.raised()
+    }
+
     /// How a service's connections are made.
     pub fn transport(mut self, service: &str, change: impl FnOnce(&mut Transport)) -> Self {
         let id = TransportId::new(&NamespacedName::new("apps", service));
@@ -236,9 +246,10 @@ impl Documents {
 
     /// Writes the documents, each in one step.
     pub fn write(&self, dir: &Path) {
-        write(dir, &self.config);
         write(dir, &self.endpoints);
         write(dir, &self.secrets);
+        // the last, as its revision tells that all were loaded
+        write(dir, &self.config);
     }
 }
 

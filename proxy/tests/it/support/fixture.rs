@@ -34,6 +34,15 @@ impl Fixture {
         fixture
     }
 
+    /// The same, with TLS at the entry point.
+    pub async fn secure(documents: &Documents, change: impl FnOnce(&mut Options)) -> Self {
+        Self::with(documents, |options| {
+            options.entry_points = vec!["web=127.0.0.1:0,tls".parse().unwrap()];
+            change(options);
+        })
+        .await
+    }
+
     /// A proxy on a directory as it is.
     pub fn empty(dir: TempDir, change: impl FnOnce(&mut Options)) -> Self {
         let mut source = config::Options::new(dir.path());

@@ -5,9 +5,11 @@ mod backend;
 mod client;
 mod documents;
 mod fixture;
+pub mod http2;
+pub mod probes;
 
 pub use authority::{Authority, Certified};
 pub use backend::{Backend, RawBackend, Received, Speaks, answer};
-pub use client::{Client, Response, get};
+pub use client::{Client, Response, get, secure};
 pub use documents::{Documents, secret_id, sticky_cookie};
 pub use fixture::{Fixture, until};
