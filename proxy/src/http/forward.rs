@@ -21,7 +21,6 @@ use crate::{
     mirror::Shadow,
     router::RequestView,
     state::Held as Snapshot,
-    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
 };
 
@@ -180,7 +179,7 @@ impl Visitor for &mut Way<'_> {
     }
 
     fn find(&mut self, choice: &Choice) -> Option<usize> {
-        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
+        let found = choice.places.find(self.headers)?;
         if !found.current {
             self.chosen(choice, found.place);
         }
@@ -189,7 +188,7 @@ impl Visitor for &mut Way<'_> {
 
     fn chosen(&mut self, choice: &Choice, child: usize) {
         let cookies = self.cookies.get_or_insert_default();
-        cookies.0.push(choice.cookie.set(choice.token(child)));
+        cookies.0.push(choice.places.set(child));
     }
 }
 
