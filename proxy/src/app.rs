@@ -16,6 +16,7 @@ use crate::{
     admin::{About, Admin},
     config::{self, Loader},
     control::{Control, Probing},
+    dns::Resolver,
     drain::{self, Drainer, Stage},
     health::{self, Prober},
     http::server_tls,
@@ -40,6 +41,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Where the documents come from.
     pub config: config::Options,
+    /// The DNS servers that are asked for the addresses of names; none: those of `/etc/resolv.conf`.
+    pub dns_servers: Vec<SocketAddr>,
     /// How long to go on accepting after the drain was announced.
     pub drain_delay: Duration,
     /// Where clients come in.
@@ -61,6 +64,7 @@ impl Options {
         Self {
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             config,
+            dns_servers: Vec::new(),
             drain_delay: Duration::from_secs(5),
             entry_points,
             first_turn: None,
@@ -256,6 +260,7 @@ impl Proxy {
                 limits: options.limits,
                 seed: random(),
             },
+            resolver: Arc::new(Resolver::new(process.dns_servers.clone())),
         };
         running
             .beside
@@ -301,6 +306,7 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
             .map(entry_point)
             .collect(),
         tls: None,
+        dns_servers: options.dns_servers.as_slice().into(),
         hostname: process::hostname(),
         start: Instant::now(),
         connections: 0.into(),

@@ -28,6 +28,10 @@ pub struct Cli {
     admin: SocketAddr,
     #[arg(long, value_name = "N", help = threads_help())]
     threads: Option<std::num::NonZeroUsize>,
+    /// A DNS server that is asked for the addresses of ExternalName services, instead of those of /etc/resolv.conf;
+    /// may be given several times. Names are then not completed by search domains.
+    #[arg(long = "dns-server", value_name = "ADDRESS:PORT")]
+    dns_servers: Vec<SocketAddr>,
     /// How long to go on accepting connections after SIGTERM, for others to notice.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration_or_zero)]
     drain_delay: Duration,
@@ -67,6 +71,7 @@ impl Cli {
             entry_points,
             admin,
             threads,
+            dns_servers,
             drain_delay,
             grace_period,
             log_level,
@@ -79,6 +84,7 @@ impl Cli {
             EnvFilter::try_new(log_level).map_err(|error| usage(format!("--log-level: {error}")))?;
         let options = Options {
             admin,
+            dns_servers,
             drain_delay,
             grace_period,
             limits,

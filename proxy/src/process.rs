@@ -1,6 +1,7 @@
 //! What all threads of one proxy share: its settings, and the counts behind limits that mean all of them.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -22,6 +23,8 @@ pub(crate) struct Process {
     pub(crate) entry_points: Box<[EntryPoint]>,
     /// How TLS is spoken with clients, where it is.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// The DNS servers that are asked; none: the system's.
+    pub(crate) dns_servers: Arc<[SocketAddr]>,
     /// `X-Forwarded-Server`.
     pub(crate) hostname: HeaderValue,
     /// Where all clocks start.
@@ -43,6 +46,7 @@ impl Process {
             workers: 1,
             entry_points: Box::default(),
             tls: None,
+            dns_servers: Arc::default(),
             hostname: HeaderValue::from_static("test"),
             start: Instant::now(),
             connections: 0.into(),
