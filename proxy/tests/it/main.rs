@@ -6,6 +6,7 @@
 mod admin;
 mod binary;
 mod drain;
+mod entry_points;
 mod errors;
 mod forward;
 mod headers;
