@@ -20,7 +20,10 @@ pub struct Cli {
     /// The directory with config.json, endpoints.json and secrets.json, watched for changes.
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
-    /// Where clients come in: NAME=ADDRESS:PORT[,tls][,public=PORT][,default]; may be given several times.
+    /// Where clients come in: NAME=ADDRESS:PORT[,tls][,public=PORT][,default]; may be given several times. Further
+    /// options are those of Traefik's entry points: http.redirections.entryPoint.to=NAME (with .scheme=https and
+    /// .permanent=true), proxyProtocol.trustedIPs=CIDR,CIDR or proxyProtocol.insecure,
+    /// forwardedHeaders.trustedIPs=CIDR,CIDR or forwardedHeaders.insecure
     #[arg(long = "entrypoint", value_name = "NAME=ADDRESS", required = true)]
     entry_points: Vec<EntryPoint>,
     /// Where /livez, /readyz, /metrics, /config and /health are answered.
@@ -136,6 +139,10 @@ mod tests {
             &["--entrypoint", "web=127.0.0.1:1", "--threads", "0"],
             &["--entrypoint", "web=127.0.0.1:1", "--log-level", "weir=loud"],
             &["--entrypoint", "web=nowhere"],
+            &[
+                "--entrypoint",
+                "web=127.0.0.1:1,http.redirections.entryPoint.to=websecure",
+            ],
         ] {
             assert_eq!(
                 checked(arguments).map(|_| ()).unwrap_err().exit_code(),

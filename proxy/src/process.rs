@@ -11,6 +11,7 @@ use std::{
 
 use http::HeaderValue;
 use rustls::ServerConfig;
+use weir_model::entry_point::{RedirectScheme, Trust};
 
 use crate::limits::Limits;
 
@@ -64,6 +65,21 @@ pub(crate) struct EntryPoint {
     pub(crate) public_port: HeaderValue,
     /// Whether they speak TLS.
     pub(crate) tls: bool,
+    /// Where requests are sent instead of being served.
+    pub(crate) redirection: Option<Redirection>,
+    /// Whose PROXY protocol headers are believed.
+    pub(crate) proxy_protocol: Trust,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub(crate) forwarded_headers: Trust,
+}
+
+/// Where clients are sent.
+#[derive(Debug)]
+pub(crate) struct Redirection {
+    pub(crate) scheme: RedirectScheme,
+    /// Behind the host: a colon and a port, or nothing.
+    pub(crate) port: String,
+    pub(crate) permanent: bool,
 }
 
 /// A number that may be taken from up to a limit.
