@@ -12,7 +12,9 @@ use hyper::body::{Body as _, Incoming};
 use super::{
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
-    headers::{self, Forwarded},
+    forwarded::Forwarded,
+    headers,
+    redirect::{self, Redirect},
     request, respond,
 };
 use crate::{
@@ -21,7 +23,6 @@ use crate::{
     mirror::Shadow,
     router::RequestView,
     state::Held as Snapshot,
-    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
 };
 
@@ -45,7 +46,8 @@ pub(super) fn handle(
     async move {
         let answer = match &mut prepared {
             Ok(prepared) => prepared.forward(&exchange.client).await,
-            Err(failure) => Err(*failure),
+            Err(Instead::Failure(failure)) => Err(*failure),
+            Err(Instead::Redirect(redirect)) => Ok(respond::redirect(exchange.client.clone(), redirect)),
         };
         Ok(exchange.answer(answer))
     }
@@ -63,13 +65,28 @@ struct Prepared {
     request: Option<Request<RequestBody>>,
 }
 
-fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Failure> {
+/// What a request is answered without being sent.
+enum Instead {
+    Failure(Failure),
+    Redirect(Box<Redirect>),
+}
+
+impl From<Failure> for Instead {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Instead> {
     let (mut parts, body) = request.into_parts();
     // hyper counts those of HTTP/1 only
     if parts.headers.len() > client.worker.process.limits.max_headers {
-        return Err(Failure::HeadTooLarge);
+        return Err(Failure::HeadTooLarge.into());
     }
     request::normalize(&mut parts)?;
+    if let Some(redirect) = redirect::of(client, &parts)? {
+        return Err(Instead::Redirect(redirect.into()));
+    }
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
@@ -85,6 +102,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
             port: &entry_point.public_port,
             secure: entry_point.tls,
             server: &client.worker.process.hostname,
+            trusted: client.is_trusted,
         },
     );
     parts.version = Version::HTTP_11;
@@ -180,7 +198,7 @@ impl Visitor for &mut Way<'_> {
     }
 
     fn find(&mut self, choice: &Choice) -> Option<usize> {
-        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
+        let found = choice.places.find(self.headers)?;
         if !found.current {
             self.chosen(choice, found.place);
         }
@@ -189,7 +207,7 @@ impl Visitor for &mut Way<'_> {
 
     fn chosen(&mut self, choice: &Choice, child: usize) {
         let cookies = self.cookies.get_or_insert_default();
-        cookies.0.push(choice.cookie.set(choice.token(child)));
+        cookies.0.push(choice.places.set(child));
     }
 }
 

@@ -17,7 +17,6 @@ use crate::{
     http::{RequestBody, remove_framing},
     metrics::{MirrorDrop, MirrorLabels, class},
     state::Held as Snapshot,
-    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
     worker::Worker,
 };
@@ -190,8 +189,7 @@ impl Visitor for Way<'_> {
     }
 
     fn find(&mut self, choice: &Choice) -> Option<usize> {
-        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
-        Some(found.place)
+        choice.places.find(self.headers).map(|found| found.place)
     }
 
     fn chosen(&mut self, _: &Choice, _: usize) {}

@@ -9,7 +9,7 @@ use super::{Endpoint, Transport};
 use crate::{
     balance::Counter,
     health::{Check, Health},
-    tls::CertificateStore,
+    tls::{CertificateStore, ClientTlsStore},
 };
 
 /// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
@@ -17,6 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Registry {
     pub(super) certificates: CertificateStore,
+    pub(super) client_tls: ClientTlsStore,
     /// By the sticky node and the identity of its child, or nothing.
     sticky_counters: HashMap<(NodeId, Box<str>), Weak<Counter>>,
     counters: HashMap<RouteId, Weak<Counter>>,
@@ -34,6 +35,7 @@ impl Registry {
     pub fn new(offset: u64) -> Self {
         Self {
             certificates: CertificateStore::default(),
+            client_tls: ClientTlsStore::default(),
             sticky_counters: HashMap::new(),
             counters: HashMap::new(),
             endpoints: HashMap::new(),
@@ -108,6 +110,7 @@ impl Registry {
         self.counters.retain(|_, counter| counter.strong_count() > 0);
         self.endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
         self.health.retain(|_, health| health.strong_count() > 0);
+        self.client_tls.sweep();
     }
 
     /// How many counters and endpoints are known.
