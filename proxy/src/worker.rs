@@ -30,6 +30,8 @@ use crate::{
 pub(crate) struct Worker {
     /// What all workers share.
     pub(crate) process: Arc<Process>,
+    /// Among the workers.
+    pub(crate) index: usize,
     pub(crate) clock: Clock,
     pub(crate) connections: Registry,
     pub(crate) upstreams: Upstreams,
@@ -112,6 +114,7 @@ impl Worker {
             upstreams: Upstreams::new(limits, process.workers, index),
             snapshots: RefCell::new(current.reader()),
             server: server(limits),
+            index,
             clock,
             metrics,
             process,

@@ -78,6 +78,8 @@ pub(crate) struct Client {
     reads_of_request: Cell<u32>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
+    /// Bytes of the request's body so far.
+    received: Cell<u64>,
     pub(super) flags: Flags,
 }
 
@@ -142,6 +144,7 @@ impl Client {
             reads: Cell::default(),
             reads_of_request: Cell::default(),
             request_done_at: Cell::default(),
+            received: Cell::default(),
             flags: Flags::default(),
         }
     }
@@ -183,6 +186,7 @@ impl Client {
     /// A request's head has come.
     pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
         self.enter(Phase::Busy);
+        self.received.set(0);
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
         self.flags.pipelined.set(false);
@@ -191,6 +195,16 @@ impl Client {
         if bodyless {
             self.request_done();
         }
+    }
+
+    /// Bytes of the request's body were read.
+    pub(super) fn has_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// Bytes of the request's body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// The request was read to its end.

@@ -22,5 +22,6 @@ mod retry;
 mod sticky;
 mod support;
 mod tls;
+mod traffic;
 mod upstream;
 mod weighted;
