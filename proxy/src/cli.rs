@@ -21,7 +21,10 @@ pub struct Cli {
     /// The directory with config.json, endpoints.json and secrets.json, watched for changes.
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
-    /// Where clients come in: NAME=ADDRESS:PORT[,tls][,public=PORT][,default]; may be given several times.
+    /// Where clients come in: NAME=ADDRESS:PORT[,tls][,public=PORT][,default]; may be given several times. Further
+    /// options are those of Traefik's entry points: http.redirections.entryPoint.to=NAME (with .scheme=https and
+    /// .permanent=true), proxyProtocol.trustedIPs=CIDR,CIDR or proxyProtocol.insecure,
+    /// forwardedHeaders.trustedIPs=CIDR,CIDR or forwardedHeaders.insecure
     #[arg(long = "entrypoint", value_name = "NAME=ADDRESS", required = true)]
     entry_points: Vec<EntryPoint>,
     /// Where /livez, /readyz, /metrics, /config and /health are answered.
@@ -29,6 +32,10 @@ pub struct Cli {
     admin: SocketAddr,
     #[arg(long, value_name = "N", help = threads_help())]
     threads: Option<std::num::NonZeroUsize>,
+    /// A DNS server that is asked for the addresses of ExternalName services, instead of those of /etc/resolv.conf;
+    /// may be given several times. Names are then not completed by search domains.
+    #[arg(long = "dns-server", value_name = "ADDRESS:PORT")]
+    dns_servers: Vec<SocketAddr>,
     /// How long to go on accepting connections after SIGTERM, for others to notice.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration_or_zero)]
     drain_delay: Duration,
@@ -71,6 +78,7 @@ impl Cli {
             entry_points,
             admin,
             threads,
+            dns_servers,
             drain_delay,
             grace_period,
             log_level,
@@ -84,6 +92,7 @@ impl Cli {
             EnvFilter::try_new(log_level).map_err(|error| usage(format!("--log-level: {error}")))?;
         let options = Options {
             admin,
+            dns_servers,
             drain_delay,
             grace_period,
             limits,
@@ -138,6 +147,10 @@ mod tests {
             &["--entrypoint", "web=127.0.0.1:1", "--log-level", "weir=loud"],
             &["--entrypoint", "web=nowhere"],
             &["--entrypoint", "web=127.0.0.1:1", "--metrics-buckets", "1,0.5"],
+            &[
+                "--entrypoint",
+                "web=127.0.0.1:1,http.redirections.entryPoint.to=websecure",
+            ],
         ] {
             assert_eq!(
                 checked(arguments).map(|_| ()).unwrap_err().exit_code(),

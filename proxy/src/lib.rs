@@ -15,6 +15,7 @@ pub mod balance;
 pub mod cli;
 pub mod config;
 mod control;
+mod dns;
 pub mod drain;
 pub mod error;
 pub mod health;

@@ -76,6 +76,8 @@ labels! {
         BodyTimeout = "body_timeout",
         /// A client that takes nothing.
         WriteTimeout = "write_timeout",
+        /// A header of the PROXY protocol that breaks its rules.
+        ProxyHeader = "proxy_header",
     }
 }
 
@@ -135,7 +137,7 @@ pub(crate) struct Shard {
     pub(crate) accept_pauses: [Counter; 2],
     /// Connections of clients that came to nothing for want of TLS.
     pub(crate) handshakes_failed: Counter,
-    pub(crate) closed: [Counter; 4],
+    pub(crate) closed: [Counter; 5],
     /// Client connections now, and those of them that are parked.
     pub(crate) open: Counter,
     pub(crate) parked: Counter,

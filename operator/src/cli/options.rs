@@ -11,7 +11,8 @@ use crate::compile::Options;
 pub(super) struct CompileOptions {
     /// Where the proxies listen, as they are told it: NAME=ADDRESS:PORT[,tls][,public=PORT][,default].
     /// Repeatable. Default: web=0.0.0.0:8000,public=80,default and
-    /// websecure=0.0.0.0:8443,tls,public=443,default
+    /// websecure=0.0.0.0:8443,tls,public=443,default. Further options are those of Traefik's entry points, of
+    /// which the proxies tell
     #[arg(long = "entrypoint", value_name = "ENTRYPOINT")]
     entry_points: Vec<EntryPoint>,
     /// Compile IngressRoutes of this class, and those without one.

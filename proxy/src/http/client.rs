@@ -64,6 +64,8 @@ pub(crate) struct Client {
     pub(super) stream: RefCell<Stream>,
     /// Of a connection that speaks HTTP/2.
     pub(super) streams: OnceCell<Box<Streams>>,
+    /// What it says about who sent it is believed.
+    pub(super) is_trusted: bool,
     /// This is one of many on a connection, and has no socket.
     pub(super) is_part: bool,
     /// Bytes that were read ahead and have to be read again.
@@ -108,10 +110,14 @@ pub(crate) struct Flags {
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) -> Self {
-        let address = peer.ip().to_canonical();
-        let peer_header = HeaderValue::try_from(address.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self::with(worker, entry_point, address, peer_header, Some(stream))
+        Self::from(worker, entry_point, Stream::Plain(stream), peer.ip())
+    }
+
+    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, peer: IpAddr) -> Self {
+        let peer = peer.to_canonical();
+        let peer_header =
+            HeaderValue::try_from(peer.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Self::with(worker, entry_point, peer, peer_header, Some(stream))
     }
 
     /// One of a connection's streams.
@@ -120,21 +126,33 @@ impl Client {
         Self::with(worker, self.entry_point, self.peer, peer_header, None)
     }
 
+    /// The same connection, of which is known by now whose it is.
+    pub(super) fn of(&self, peer: IpAddr) -> Self {
+        let (worker, stream) = (self.worker.clone(), self.stream.replace(Stream::Elsewhere));
+        let client = Self::from(worker, self.entry_point, stream, peer);
+        client.order.set(self.order.get());
+        client
+    }
+
     fn with(
         worker: Rc<Worker>,
         entry_point: usize,
         peer: IpAddr,
         peer_header: HeaderValue,
-        stream: Option<TcpStream>,
+        stream: Option<Stream>,
     ) -> Self {
         let now = worker.clock.now();
+        let is_trusted = worker.process.entry_points[entry_point]
+            .forwarded_headers
+            .includes(peer);
         Self {
             worker,
+            is_trusted,
             entry_point,
             peer,
             peer_header,
             is_part: stream.is_none(),
-            stream: RefCell::new(stream.map_or(Stream::Elsewhere, Stream::Plain)),
+            stream: RefCell::new(stream.unwrap_or(Stream::Elsewhere)),
             streams: OnceCell::new(),
             read_again: RefCell::default(),
             phase: Cell::new(Phase::Fresh),
@@ -309,9 +327,11 @@ impl Client {
 
     /// What is there to be read: bytes, the end, or nothing yet.
     pub(super) fn poll_peek(&self, cx: &mut Context<'_>) -> Poll<Peek> {
-        if !self.read_again.borrow().is_empty() {
-            return Poll::Ready(Peek::Bytes);
+        let again = self.read_again.borrow();
+        if !again.is_empty() {
+            return Poll::Ready(Peek::of(&again));
         }
+        drop(again);
         self.stream.borrow_mut().poll_peek(cx)
     }
 }

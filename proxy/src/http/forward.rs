@@ -13,7 +13,9 @@ use super::{
     account::Account,
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
-    headers::{self, Forwarded},
+    forwarded::Forwarded,
+    headers,
+    redirect::{self, Redirect},
     request, respond,
 };
 use crate::{
@@ -42,11 +44,11 @@ pub(super) fn handle(
         client,
     };
     let mut prepared = prepare(&exchange.client, request);
-
     async move {
         let answer = match &mut prepared {
             Ok(prepared) => prepared.forward(&exchange).await,
-            Err(failure) => Err(*failure),
+            Err(Instead::Failure(failure)) => Err(*failure),
+            Err(Instead::Redirect(redirect)) => Ok(respond::redirect(exchange.client.clone(), redirect)),
         };
         Ok(exchange.answer(answer))
     }
@@ -64,13 +66,28 @@ struct Prepared {
     request: Option<Request<RequestBody>>,
 }
 
-fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Failure> {
+/// What a request is answered without being sent.
+enum Instead {
+    Failure(Failure),
+    Redirect(Box<Redirect>),
+}
+
+impl From<Failure> for Instead {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Instead> {
     let (mut parts, body) = request.into_parts();
     // hyper counts those of HTTP/1 only
     if parts.headers.len() > client.worker.process.limits.max_headers {
-        return Err(Failure::HeadTooLarge);
+        return Err(Failure::HeadTooLarge.into());
     }
     request::normalize(&mut parts)?;
+    if let Some(redirect) = redirect::of(client, &parts)? {
+        return Err(Instead::Redirect(redirect.into()));
+    }
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
@@ -86,6 +103,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
             port: &entry_point.public_port,
             secure: entry_point.tls,
             server: &client.worker.process.hostname,
+            trusted: client.is_trusted,
         },
     );
     parts.version = Version::HTTP_11;

@@ -5,7 +5,9 @@
 
 mod admin;
 mod binary;
+mod dns;
 mod drain;
+mod entry_points;
 mod errors;
 mod forward;
 mod headers;
