@@ -31,6 +31,8 @@ use crate::{
 pub(crate) struct Worker {
     /// What all workers share.
     pub(crate) process: Arc<Process>,
+    /// Among the workers.
+    pub(crate) index: usize,
     pub(crate) clock: Clock,
     pub(crate) connections: Registry,
     pub(crate) upstreams: Upstreams,
@@ -113,6 +115,7 @@ impl Worker {
             resolver: Resolver::new(process.dns_servers.clone()),
             snapshots: RefCell::new(current.reader()),
             server: server(limits),
+            index,
             clock,
             metrics,
             process,

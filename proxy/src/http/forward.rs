@@ -10,6 +10,7 @@ use http::{
 use hyper::body::{Body as _, Incoming};
 
 use super::{
+    account::Account,
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
     forwarded::Forwarded,
@@ -38,14 +39,14 @@ pub(super) fn handle(
         request.body().is_end_stream(),
         request.version() < Version::HTTP_11,
     );
-    let mut prepared = prepare(&client, request);
-    let exchange = Exchange {
+    let mut exchange = Exchange {
+        account: Some(Account::open(&client.worker, &request)),
         client,
-        answered: false,
     };
+    let mut prepared = prepare(&exchange.client, request);
     async move {
         let answer = match &mut prepared {
-            Ok(prepared) => prepared.forward(&exchange.client).await,
+            Ok(prepared) => prepared.forward(&exchange).await,
             Err(Instead::Failure(failure)) => Err(*failure),
             Err(Instead::Redirect(redirect)) => Ok(respond::redirect(exchange.client.clone(), redirect)),
         };
@@ -223,15 +224,24 @@ fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incomin
 }
 
 impl Prepared {
-    async fn forward(&mut self, client: &Rc<Client>) -> Result<Response<ResponseBody>, Failure> {
+    async fn forward(&mut self, exchange: &Exchange) -> Result<Response<ResponseBody>, Failure> {
+        let Exchange { account, client } = exchange;
         let errand = Errand {
             worker: &client.worker,
             snapshot: &self.snapshot,
-            origin: Origin::Client(client, self.route),
+            origin: Origin::Client {
+                account: account.as_ref(),
+                client,
+                route: self.route,
+            },
         };
         let sent = send(&errand, self.pick, &mut self.request).await;
         if let Some(shadow) = &self.shadow {
-            shadow.main_answered();
+            let status = match &sent {
+                Ok(sent) => sent.response.status(),
+                Err(failure) => failure.status(),
+            };
+            shadow.main_answered(status.as_u16());
         }
         let mut sent = sent?;
         let of_endpoint = sent.cookie.take().map(|cookie| *cookie);
@@ -265,20 +275,25 @@ fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Fa
 /// A request that waits for its answer. Dropped before, its client went away; then all that served it is
 /// dropped, which ends the upstream's request as well.
 struct Exchange {
+    /// None once it is answered.
+    account: Option<Account>,
     client: Rc<Client>,
-    answered: bool,
 }
 
 impl Exchange {
-    fn answer(mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
-        self.answered = true;
+    fn answer(&mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
         self.client.flags.answered.set(true);
         let metrics = &self.client.worker.metrics;
         let mut response = answer.unwrap_or_else(|failure| {
             metrics.failures[failure as usize].inc();
             respond::failure(self.client.clone(), failure)
         });
-        metrics.count_response(self.client.entry_point, response.status().as_u16());
+        let status = response.status().as_u16();
+        metrics.count_response(self.client.entry_point, status);
+        if let Some(mut account) = self.account.take() {
+            account.answered(status, Some(response.headers()));
+            response.body_mut().account = Some(account);
+        }
         if self.client.order() == Order::Drain {
             response
                 .headers_mut()
@@ -290,10 +305,12 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.answered {
+        if let Some(mut account) = self.account.take() {
             let metrics = &self.client.worker.metrics;
             metrics.failures[Failure::ClientGone as usize].inc();
             metrics.count_response(self.client.entry_point, CLIENT_CLOSED_REQUEST);
+            account.answered(CLIENT_CLOSED_REQUEST, None);
+            account.close(&self.client);
         }
     }
 }

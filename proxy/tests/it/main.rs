@@ -24,5 +24,6 @@ mod retry;
 mod sticky;
 mod support;
 mod tls;
+mod traffic;
 mod upstream;
 mod weighted;
