@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admin;
+mod attacks;
 mod binary;
 mod dns;
 mod drain;
