@@ -13,7 +13,7 @@ use super::{
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
     headers::{self, Forwarded},
-    request, respond,
+    request, respond, upgrade,
 };
 use crate::{
     balance::{Choice, CopyPick, Pick, Visitor},
@@ -70,6 +70,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
         return Err(Failure::HeadTooLarge);
     }
     request::normalize(&mut parts)?;
+    let upgrade = upgrade::asked(client, &parts);
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
@@ -85,8 +86,12 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
             port: &entry_point.public_port,
             secure: entry_point.tls,
             server: &client.worker.process.hostname,
+            upgrade: upgrade.as_ref(),
         },
     );
+    if let Some(protocols) = upgrade {
+        upgrade::ask(&mut parts.headers, protocols);
+    }
     parts.version = Version::HTTP_11;
     if body.size_hint().exact().is_none() {
         // without it, hyper takes a GET's body for none
@@ -150,7 +155,7 @@ fn pick(
         .ok_or(Failure::NoServer)?;
     let Way { cookies, copies, .. } = way;
     let shadow = (!copies.is_empty()).then(|| {
-        let upgrade = headers::wants_upgrade(&parts.headers);
+        let upgrade = client.asks_to_switch();
         Shadow::new(
             &client.worker,
             snapshot,
@@ -230,11 +235,11 @@ impl Prepared {
 
 /// Hands an upstream's answer to the client.
 fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Failure> {
+    if sent.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return upgrade::agree(client, sent);
+    }
     let Sent { response, lease, .. } = sent;
     let (mut parts, body) = response.into_parts();
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Failure::Switched);
-    }
     // hyper writes what the client's version asks for
     parts.version = Version::HTTP_11;
     headers::prepare_response(&mut parts.headers);
@@ -261,7 +266,11 @@ impl Exchange {
             respond::failure(self.client.clone(), failure)
         });
         metrics.count_response(self.client.entry_point, response.status().as_u16());
-        if self.client.order() == Order::Drain {
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if !switches {
+            self.client.upgrade.clear();
+        }
+        if self.client.order() == Order::Drain && !switches {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));

@@ -68,12 +68,14 @@ pub(super) struct Forwarded<'a> {
     pub(super) secure: bool,
     /// This host's name.
     pub(super) server: &'a HeaderValue,
+    /// Protocols that the client wants to go on with.
+    pub(super) upgrade: Option<&'a HeaderValue>,
 }
 
 /// Prepares a request's headers for its upstream.
 pub(super) fn prepare_request(headers: &mut HeaderMap, forwarded: &Forwarded<'_>) {
     let mut trailers = false;
-    let proto = match (forwarded.secure, wants_websocket(headers)) {
+    let proto = match (forwarded.secure, is_websocket(forwarded.upgrade)) {
         (false, false) => "http",
         (true, false) => "https",
         (false, true) => "ws",
@@ -148,10 +150,8 @@ pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
             .any(|token| token.eq_ignore_ascii_case("upgrade"))
 }
 
-fn wants_websocket(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(UPGRADE);
+fn is_websocket(upgrade: Option<&HeaderValue>) -> bool {
     upgrade.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
-        && wants_upgrade(headers)
 }
 
 /// The names that a `Connection` header declares hop-by-hop, but for those without which a message
@@ -166,7 +166,7 @@ fn nominated(connection: &HeaderValue, names: &mut Vec<HeaderName>) {
     }
 }
 
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
+pub(super) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
     let text = value.to_str().unwrap_or_default();
     text.split(',').map(str::trim).filter(|token| !token.is_empty())
 }

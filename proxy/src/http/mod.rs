@@ -17,6 +17,8 @@ mod respond;
 mod stream;
 mod streams;
 mod tls;
+mod tunnel;
+mod upgrade;
 
 pub(crate) use body::RequestBody;
 pub(crate) use client::{Client, Order};

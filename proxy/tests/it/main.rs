@@ -22,5 +22,6 @@ mod retry;
 mod sticky;
 mod support;
 mod tls;
+mod upgrade;
 mod upstream;
 mod weighted;
