@@ -37,6 +37,8 @@ pub enum Failure {
     Malformed,
     /// The upstream switched protocols without being asked to.
     Switched,
+    /// The answer's body broke off or is malformed: the client has its head by then, and sees its connection break.
+    ResponseBody,
 }
 
 /// Traefik's (and nginx's) status for a client that went away; counted, never sent.
@@ -44,7 +46,7 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::HeadTooLarge,
         Self::RequestBody,
@@ -61,6 +63,7 @@ impl Failure {
         Self::ResponseTimeout,
         Self::Malformed,
         Self::Switched,
+        Self::ResponseBody,
     ];
 
     /// A stable label.
@@ -82,6 +85,7 @@ impl Failure {
             Self::ResponseTimeout => "response_timeout",
             Self::Malformed => "malformed",
             Self::Switched => "switched",
+            Self::ResponseBody => "response_body",
         }
     }
 
@@ -94,7 +98,9 @@ impl Failure {
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Resolve | Self::Connect | Self::Closed | Self::Broken => StatusCode::BAD_GATEWAY,
+            Self::Resolve | Self::Connect | Self::Closed | Self::Broken | Self::ResponseBody => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Tls | Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
         }

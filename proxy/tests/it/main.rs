@@ -3,7 +3,9 @@
 // tells clippy that helpers are tests as well
 #![cfg(test)]
 
+mod access_log;
 mod admin;
+mod bad_upstream;
 mod binary;
 mod dns;
 mod drain;
@@ -19,6 +21,7 @@ mod keepalive;
 mod limits;
 mod mirror;
 mod mirror_isolation;
+mod mirror_memory;
 mod reload;
 mod retry;
 mod sticky;

@@ -7,7 +7,9 @@ mod dns;
 mod documents;
 mod fixture;
 pub mod http2;
+mod logged;
 pub mod probes;
+mod process;
 
 pub use authority::{Authority, Certified};
 pub use backend::{Backend, RawBackend, Received, Speaks, answer};
@@ -15,3 +17,5 @@ pub use client::{Client, Response, get, secure};
 pub use dns::{Answer, Dns};
 pub use documents::{Documents, secret_id, sticky_cookie};
 pub use fixture::{Fixture, until};
+pub use logged::{Logged, lines_of};
+pub use process::{PROXY, Process};
