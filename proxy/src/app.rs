@@ -214,7 +214,7 @@ impl Proxy {
                 file: log
                     .file
                     .as_deref()
-                    .unwrap_or(Path::new("-"))
+                    .unwrap_or_else(|| Path::new("-"))
                     .display()
                     .to_string(),
                 source,

@@ -78,6 +78,8 @@ labels! {
         WriteTimeout = "write_timeout",
         /// A header of the PROXY protocol that breaks its rules.
         ProxyHeader = "proxy_header",
+        /// Frames of HTTP/2 that serve nothing, or requests that are given up, without end.
+        Flood = "flood",
     }
 }
 
@@ -137,7 +139,7 @@ pub(crate) struct Shard {
     pub(crate) accept_pauses: [Counter; 2],
     /// Connections of clients that came to nothing for want of TLS.
     pub(crate) handshakes_failed: Counter,
-    pub(crate) closed: [Counter; 5],
+    pub(crate) closed: [Counter; 6],
     /// Client connections now, and those of them that are parked.
     pub(crate) open: Counter,
     pub(crate) parked: Counter,

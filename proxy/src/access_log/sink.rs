@@ -97,7 +97,7 @@ impl Sink {
             if over {
                 return;
             }
-            thread::sleep(PAUSE);
+            thread::park_timeout(PAUSE);
         }
     }
 

@@ -47,8 +47,8 @@ impl FromClient {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if self.client.is_part {
             self.client.flags.read_blocked.set(polled.is_pending());
-            if polled.is_ready() {
-                self.client.has_moved();
+            if let Poll::Ready(frame) = &polled {
+                self.client.has_moved(size(frame.as_ref()));
             }
         }
         let data = match ready!(polled) {
@@ -114,6 +114,15 @@ impl Body for RequestBody {
             Self::Client(body) | Self::Captured(body, _) => body.body.size_hint(),
             Self::Kept(kept) => SizeHint::with_exact(kept.rest()),
         }
+    }
+}
+
+/// Bytes that a frame takes on a connection, if it brings any.
+fn size(frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> usize {
+    const HEAD: usize = 9;
+    match frame.and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+        Some(data) if !data.is_empty() => data.len() + HEAD,
+        _ => 0,
     }
 }
 
@@ -190,7 +199,10 @@ impl Body for ResponseBody {
                 if client.is_part {
                     // the next one is asked for when there is room for it
                     client.flags.write_blocked.set(polled.is_ready());
-                    client.has_moved();
+                    client.has_moved(match &polled {
+                        Poll::Ready(frame) => size(frame.as_ref()),
+                        Poll::Pending => 0,
+                    });
                 }
                 let frame = ready!(polled);
                 if matches!(frame, Some(Err(_))) {

@@ -19,7 +19,7 @@ use super::{
     stream::{Peek, Stream},
     streams::Streams,
 };
-use crate::{process::EntryPoint, worker::Worker};
+use crate::{metrics::CloseReason, process::EntryPoint, worker::Worker};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,10 @@ pub(crate) struct Client {
     /// How often bytes came, and how often they had when the request was complete.
     reads: Cell<u32>,
     reads_of_request: Cell<u32>,
+    /// Bytes that were read, of a request; for a part, of bodies in both directions.
+    moved: Cell<u64>,
+    /// The same at a time when the body came fast enough, and that time.
+    mark: Cell<(Tick, u64)>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
     /// Bytes of the request's body so far.
@@ -175,6 +179,8 @@ impl Client {
             waker: RefCell::default(),
             reads: Cell::default(),
             reads_of_request: Cell::default(),
+            moved: Cell::default(),
+            mark: Cell::default(),
             request_done_at: Cell::default(),
             received: Cell::default(),
             flags: Flags::default(),
@@ -219,6 +225,7 @@ impl Client {
     pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
         self.enter(Phase::Busy);
         self.received.set(0);
+        self.set_mark();
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
         self.flags.pipelined.set(false);
@@ -271,10 +278,14 @@ impl Client {
         self.enter(if early { Phase::Head } else { Phase::Idle });
     }
 
-    /// Bytes were read.
-    pub(super) fn has_read(&self) {
-        if self.streams.get().is_some() {
+    /// So many bytes were read.
+    pub(super) fn has_read(&self, bytes: usize) {
+        if let Some(streams) = self.streams.get() {
             // whose they are is told by the streams
+            if streams.has_read(bytes, &self.worker.process.limits) && self.order.get() < Order::Close {
+                self.worker.metrics.closed[CloseReason::Flood as usize].inc();
+                self.tell(Order::Close);
+            }
             return;
         }
         self.reads.set(self.reads.get().wrapping_add(1));
@@ -282,7 +293,10 @@ impl Client {
         match self.phase.get() {
             Phase::Fresh | Phase::Idle | Phase::Parked => self.enter(Phase::Head),
             Phase::Head => {}
-            Phase::Busy => self.since.set(self.worker.clock.now()),
+            Phase::Busy => {
+                self.since.set(self.worker.clock.now());
+                self.moved.set(self.moved.get() + bytes as u64);
+            }
         }
     }
 
@@ -294,9 +308,26 @@ impl Client {
         }
     }
 
-    /// A piece of a body came or went.
-    pub(super) fn has_moved(&self) {
+    /// A piece of a body came or went, of so many bytes.
+    pub(super) fn has_moved(&self, bytes: usize) {
         self.since.set(self.worker.clock.now());
+        self.moved.set(self.moved.get() + bytes as u64);
+    }
+
+    /// How many bytes have moved.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.get()
+    }
+
+    /// When the body was last fast enough, and how many bytes have moved since.
+    pub(super) fn mark(&self) -> (Tick, u64) {
+        let (at, moved) = self.mark.get();
+        (at, self.moved.get() - moved)
+    }
+
+    /// The body is fast enough so far.
+    pub(super) fn set_mark(&self) {
+        self.mark.set((self.worker.clock.now(), self.moved.get()));
     }
 
     pub(super) fn order(&self) -> Order {

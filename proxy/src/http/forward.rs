@@ -14,7 +14,7 @@ use super::{
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
     forwarded::Forwarded,
-    headers,
+    headers, loops,
     redirect::{self, Redirect},
     request, respond,
 };
@@ -89,6 +89,7 @@ fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, 
     if let Some(redirect) = redirect::of(client, &parts)? {
         return Err(Instead::Redirect(redirect.into()));
     }
+    loops::pass(&mut parts.headers)?;
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,

@@ -11,6 +11,7 @@ mod forwarded;
 mod headers;
 mod http2;
 mod io;
+mod loops;
 mod opening;
 mod path;
 mod proxy_protocol;

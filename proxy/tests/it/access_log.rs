@@ -256,7 +256,7 @@ async fn requests_of_http2_and_of_all_workers_have_numbers_of_their_own() {
     let backend = Backend::named("ok").await;
     let logged = Logged::new();
     let fixture = Fixture::with(&Documents::one(backend.address), |options| {
-        logged.log(options, Format::Json)
+        logged.log(options, Format::Json);
     })
     .await;
     for _ in 0..20 {
@@ -277,7 +277,7 @@ async fn what_was_logged_last_is_written_before_the_end() {
     let backend = Backend::named("ok").await;
     let logged = Logged::new();
     let fixture = Fixture::with(&Documents::one(backend.address), |options| {
-        logged.log(options, Format::Json)
+        logged.log(options, Format::Json);
     })
     .await;
     fixture.get("/").await;

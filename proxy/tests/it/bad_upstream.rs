@@ -62,7 +62,8 @@ impl Bad {
                         let tell = |path| asked.lock().unwrap()[place].push(path);
                         match tls {
                             None => {
-                                serve(stream, answers, tell, |stream| stream.set_zero_linger().unwrap()).await
+                                serve(stream, answers, tell, |stream| stream.set_zero_linger().unwrap())
+                                    .await;
                             }
                             Some(tls) => {
                                 if let Ok(stream) = tls.accept(stream).await {
@@ -572,7 +573,7 @@ async fn tls_that_does_not_hold_is_500() {
     let acceptor = TlsAcceptor::from(certified.server(&[], None));
     let secured = |address: SocketAddr, believed: &Authority| {
         Documents::default()
-            .service_with("main", &[backend.address], |leaf| leaf.scheme = Scheme::Https)
+            .service_with("main", &[address], |leaf| leaf.scheme = Scheme::Https)
             .secret("ca", believed.root())
             .transport("main", |transport| transport.root_cas = vec![secret_id("ca")])
             .route("/", "main")
@@ -586,7 +587,7 @@ async fn tls_that_does_not_hold_is_500() {
         let backend = Bad::start(good, acceptor.cloned()).await;
         let logged = Logged::new();
         let fixture = Fixture::with(&secured(backend.address, believed), |options| {
-            logged.log(options, Format::Json)
+            logged.log(options, Format::Json);
         })
         .await;
         assert_eq!(fixture.get("/bad").await.status, status, "{name}");
@@ -612,7 +613,7 @@ async fn tls_that_does_not_hold_is_500() {
     .await;
     let logged = Logged::new();
     let fixture = Fixture::with(&secured(plain.address, &authority), |options| {
-        logged.log(options, Format::Json)
+        logged.log(options, Format::Json);
     })
     .await;
     assert_eq!(fixture.get("/bad").await.status, 500);

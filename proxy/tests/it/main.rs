@@ -5,6 +5,7 @@
 
 mod access_log;
 mod admin;
+mod attacks;
 mod bad_upstream;
 mod binary;
 mod dns;

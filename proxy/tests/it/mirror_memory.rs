@@ -14,7 +14,7 @@ const MIB: usize = 1 << 20;
 const BUDGET: usize = 32 * MIB;
 const BODY: usize = 10 * MIB;
 const CLIENTS: usize = 64;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A number that tells bodies apart, and their bytes' order.
 #[derive(Default)]
