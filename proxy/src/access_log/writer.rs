@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn entry(count: u64) -> Box<Entry> {
-        let request = Request::get("http://user:secret@a.example:81/path?token=x\"y")
+        let request = Request::get("http://user:secret@a.example:81/path\"?token=x")
             .body(())
             .unwrap();
         Entry::new((IpAddr::from([10, 0, 0, 1]), 1234), count, &request, false)
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(before, "10.0.0.1 - - ");
         assert_eq!(
             after,
-            " \"GET /path?token=x\\\"y HTTP/1.1\" 404 19 \"-\" \"-\" 1 \"-\" \"-\" 1ms\n"
+            " \"GET /path\\\"?token=x HTTP/1.1\" 404 19 \"-\" \"-\" 1 \"-\" \"-\" 1ms\n"
         );
     }
 
@@ -162,7 +162,7 @@ mod tests {
         let line = writer.lines.take(String::new());
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["RequestAddr"], "a.example:81");
-        assert_eq!(object["RequestPath"], "/path?token=x\"y");
+        assert_eq!(object["RequestPath"], "/path\"?token=x");
         assert_eq!(object["Duration"], 1_500_000);
         assert_eq!(object["Overhead"], 1_500_000);
         assert!(object.get("OriginStatus").is_none());

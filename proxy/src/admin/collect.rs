@@ -125,7 +125,7 @@ impl Scrape {
         }
         let mut failures = out.counters(
             "failures",
-            "Requests that no upstream answered, by reason; without malformed heads",
+            "Requests that no upstream answered, or not to the end, by reason; without malformed heads",
         )?;
         for failure in Failure::ALL {
             let sum = self.sum(|shard| &shard.failures[failure as usize]);
