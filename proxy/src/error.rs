@@ -39,6 +39,8 @@ pub enum Failure {
     Malformed,
     /// The upstream switched protocols without being asked to.
     Switched,
+    /// The answer's body broke off or is malformed: the client has its head by then, and sees its connection break.
+    ResponseBody,
 }
 
 /// Traefik's (and nginx's) status for a client that went away; counted, never sent.
@@ -46,7 +48,7 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::HeadTooLarge,
         Self::RequestBody,
@@ -64,6 +66,7 @@ impl Failure {
         Self::ResponseTimeout,
         Self::Malformed,
         Self::Switched,
+        Self::ResponseBody,
     ];
 
     /// A stable label.
@@ -86,6 +89,7 @@ impl Failure {
             Self::ResponseTimeout => "response_timeout",
             Self::Malformed => "malformed",
             Self::Switched => "switched",
+            Self::ResponseBody => "response_body",
         }
     }
 
@@ -99,7 +103,9 @@ impl Failure {
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Resolve | Self::Connect | Self::Closed | Self::Broken => StatusCode::BAD_GATEWAY,
+            Self::Resolve | Self::Connect | Self::Closed | Self::Broken | Self::ResponseBody => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Tls | Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -9,6 +9,7 @@
 //! [`app`] puts the parts together. A [`app::Proxy`] has no state outside itself, so several can run in
 //! one process.
 
+pub mod access_log;
 pub mod admin;
 pub mod app;
 pub mod balance;
@@ -30,6 +31,7 @@ pub mod router;
 pub mod state;
 pub mod sticky;
 pub mod telemetry;
+mod timestamp;
 pub mod tls;
 pub mod traffic;
 mod upstream;

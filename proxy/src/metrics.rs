@@ -152,6 +152,8 @@ pub(crate) struct Shard {
     pub(crate) upstream_idle: Counter,
     /// When the worker last looked at its clock, in milliseconds since the process's start.
     pub(crate) heartbeat: Counter,
+    /// Lines of the access log that there was no room for.
+    pub(crate) access_log_dropped: Counter,
     pub(crate) mirror_dropped: [Counter; 7],
     mirrored: Mutex<BTreeMap<MirrorLabels, Mirrored>>,
 }

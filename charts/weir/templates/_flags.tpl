@@ -66,6 +66,14 @@
 {{- end }}
 - --log-level={{ $proxy.log.level }}
 - --log-format={{ $proxy.log.format }}
+{{- with $proxy.accessLog }}
+{{- if .enabled }}
+- --access-log={{ .format }}
+{{- if .dropQuery }}
+- --access-log-drop-query
+{{- end }}
+{{- end }}
+{{- end }}
 - --metrics-buckets={{ join "," .Values.metrics.buckets }}
 {{- range $name, $value := $proxy.limits }}
 - --{{ kebabcase $name }}={{ if kindIs "string" $value }}{{ $value }}{{ else }}{{ int64 $value }}{{ end }}

@@ -36,9 +36,11 @@ fn all_flags() -> Value {
         "graph": {"maxDepth": 3, "maxNodes": 4_000_000_000_u32},
         "healthCheck": {"interval": "1m30s", "timeout": "1.5s"},
         "delivery": {"endpointShards": 4, "secretShards": 2},
+        "metrics": {"buckets": [0.005, 1, 10]},
         "operator": {"log": {"level": "info,weir_operator=debug", "format": "text"}, "extraArgs": ["--lease=other"]},
         "proxy": {
             "threads": 3, "drainDelaySeconds": 30, "gracePeriodSeconds": 60, "extraArgs": ["--max-headers=90"],
+            "accessLog": {"enabled": true, "format": "common", "dropQuery": true},
             "log": {"level": "warn"}, "limits": {"maxHeaders": null, "mirrorMaxBytes": 10_000_000_000_u64},
         },
     })

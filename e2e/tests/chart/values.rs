@@ -168,6 +168,10 @@ fn what_the_schema_cannot_say_is_refused_with_its_reason() {
             json!({"proxy": {"autoscaling": {"minReplicas": 11}}}),
             "minReplicas is above maxReplicas",
         ),
+        (
+            json!({"metrics": {"buckets": [0.5, 0.25]}}),
+            "metrics.buckets: 0.25 does not ascend",
+        ),
     ];
     for (values, expected) in cases {
         let said = refusal(&values);

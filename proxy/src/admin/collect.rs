@@ -18,6 +18,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::{
+    access_log,
     config::Status,
     drain::Stage,
     error::Failure,
@@ -33,6 +34,7 @@ pub(super) fn text(about: &About) -> Result<String, fmt::Error> {
     let snapshot = about.current.load();
     let mut registry = Registry::with_prefix("weir");
     registry.register_collector(Box::new(Scrape {
+        access_log: about.access_log.clone(),
         process: about.process.clone(),
         shards: about.shards.clone(),
         stage: about.drain.stage(),
@@ -62,6 +64,7 @@ pub(super) fn text(about: &About) -> Result<String, fmt::Error> {
 /// One scrape.
 #[derive(Debug)]
 struct Scrape {
+    access_log: Arc<access_log::Control>,
     process: Arc<Process>,
     shards: Vec<Arc<Shard>>,
     stage: Stage,
@@ -122,12 +125,14 @@ impl Scrape {
         }
         let mut failures = out.counters(
             "failures",
-            "Requests that no upstream answered, by reason; without malformed heads",
+            "Requests that no upstream answered, or not to the end, by reason; without malformed heads",
         )?;
         for failure in Failure::ALL {
             let sum = self.sum(|shard| &shard.failures[failure as usize]);
             failures.counter(&[("reason", failure.reason())], &sum)?;
         }
+        let dropped = self.sum(|shard| &shard.access_log_dropped) + self.access_log.lost.get();
+        out.counter("access_log_dropped", "Lines that the access log lacks", &dropped)?;
         self.by_reason::<Retry>(out, "retries", "Requests that were sent again, by reason", |s| {
             &s.retries
         })

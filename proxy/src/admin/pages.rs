@@ -10,11 +10,12 @@ use http::{
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::{About, collect, format::Format, health, timestamp::rfc3339};
+use super::{About, collect, format::Format, health};
 use crate::{
     config::{Rejection, Status},
     metrics::Shard,
     readiness,
+    timestamp::rfc3339,
     worker::FINISHED,
 };
 

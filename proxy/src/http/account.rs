@@ -1,12 +1,14 @@
 //! What is noted of an exchange from a request's head to its answer's last byte.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request};
 
 use super::client::Client;
 use crate::{
-    state::Leaf,
+    access_log::{Entry, Outcome},
+    error::Failure,
+    state::{Endpoint, Leaf},
     traffic::{Kind, Observed, ServiceId, grpc_status},
     worker::Worker,
 };
@@ -21,26 +23,55 @@ pub(crate) struct Account {
     service: Cell<Option<ServiceId>>,
     /// Bytes of the answer's body.
     sent: u64,
+    /// The status that the client gets.
+    status: u16,
+    /// For the access log, where there is one.
+    entry: Option<Box<Entry>>,
 }
 
 impl Account {
     /// A request's head has come.
-    pub(super) fn open<B>(worker: &Worker, request: &Request<B>) -> Self {
+    pub(super) fn open<B>(client: &Client, request: &Request<B>) -> Self {
+        let worker = &*client.worker;
+        let entry = worker.access_log.as_ref().map(|log| {
+            let (count, drop_query) = log.next();
+            Entry::new((client.peer, client.port), count, request, drop_query)
+        });
         Self {
             started: worker.process.start.elapsed(),
             kind: Kind::of(request.method(), request.headers()),
             service: Cell::new(None),
             sent: 0,
+            status: 0,
+            entry,
+        }
+    }
+
+    /// A route was found.
+    pub(super) fn routed(&self, router: &Arc<str>) {
+        if let Some(entry) = &self.entry {
+            entry.routed(router);
+        }
+    }
+
+    /// Something went wrong.
+    pub(super) fn failed(&self, failure: Failure) {
+        if let Some(entry) = &self.entry {
+            entry.failed(failure);
         }
     }
 
     /// The request is sent to one of a leaf's endpoints.
-    pub(crate) fn goes_to(&self, leaf: &Leaf) {
+    pub(crate) fn goes_to(&self, worker: &Worker, leaf: &Leaf, endpoint: &Endpoint) {
         self.service.set(Some(leaf.service));
+        if let Some(entry) = &self.entry {
+            entry.goes_to(leaf, endpoint, self.since(worker));
+        }
     }
 
     /// The answer's head is there.
     pub(super) fn answered(&mut self, status: u16, headers: Option<&HeaderMap>) {
+        self.status = status;
         self.kind.answered(status, headers);
     }
 
@@ -58,16 +89,34 @@ impl Account {
         }
     }
 
-    /// It is over.
-    pub(super) fn close(&self, client: &Client) {
+    /// How long ago the head was there.
+    fn since(&self, worker: &Worker) -> Duration {
+        worker.process.start.elapsed().saturating_sub(self.started)
+    }
+
+    /// It is over; `by_upstream`: the answer was an upstream's.
+    pub(super) fn close(&self, client: &Client, by_upstream: bool) {
         let worker = &*client.worker;
         let process = &worker.process;
         let observed = Observed {
             kind: self.kind,
-            took: process.start.elapsed().saturating_sub(self.started),
+            took: self.since(worker),
             received: client.received(),
             sent: self.sent,
         };
+        if let (Some(entry), Some(log)) = (&self.entry, &worker.access_log) {
+            let entry_point = client.entry_point();
+            let outcome = Outcome {
+                entry_point: &entry_point.name,
+                secure: entry_point.tls,
+                status: self.status,
+                answered: by_upstream,
+                received: observed.received,
+                sent: observed.sent,
+                took: observed.took,
+            };
+            log.write(entry, &outcome, &worker.metrics.access_log_dropped);
+        }
         worker
             .metrics
             .entry_point(client.entry_point)

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use super::{account::Account, client::Client};
 use crate::{
+    error::Failure,
     mirror::{Capture, Kept},
     upstream::Lease,
 };
@@ -204,6 +205,12 @@ impl Body for ResponseBody {
                     });
                 }
                 let frame = ready!(polled);
+                if matches!(frame, Some(Err(_))) {
+                    client.worker.metrics.failures[Failure::ResponseBody as usize].inc();
+                    if let Some(account) = account {
+                        account.failed(Failure::ResponseBody);
+                    }
+                }
                 if let (Some(account), Some(Ok(frame))) = (account, &frame) {
                     match (frame.data_ref(), frame.trailers_ref()) {
                         (Some(data), _) => account.sent(data.len()),
@@ -240,7 +247,12 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.client.flags.response_done.set(true);
         if let Some(account) = self.account.take() {
-            account.close(&self.client);
+            let by_upstream = matches!(self.source, Source::Upstream { .. });
+            if matches!(self.source, Source::Upstream { complete: false, .. }) {
+                // unless something else was noted
+                account.failed(Failure::ClientGone);
+            }
+            account.close(&self.client, by_upstream);
         }
         if let Source::Upstream {
             lease,

@@ -62,6 +62,8 @@ pub(crate) struct Client {
     pub(crate) entry_point: usize,
     /// The client's address.
     pub(crate) peer: IpAddr,
+    /// Its port; 0: not known.
+    pub(crate) port: u16,
     /// The same as a header's value.
     pub(crate) peer_header: HeaderValue,
     pub(super) stream: RefCell<Stream>,
@@ -119,26 +121,37 @@ pub(crate) struct Flags {
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) -> Self {
-        Self::from(worker, entry_point, Stream::Plain(stream), peer.ip())
+        Self::from(
+            worker,
+            entry_point,
+            Stream::Plain(stream),
+            (peer.ip(), peer.port()),
+        )
     }
 
-    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, peer: IpAddr) -> Self {
+    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, (peer, port): (IpAddr, u16)) -> Self {
         let peer = peer.to_canonical();
         let peer_header =
             HeaderValue::try_from(peer.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self::with(worker, entry_point, peer, peer_header, Some(stream))
+        Self::with(worker, entry_point, (peer, port), peer_header, Some(stream))
     }
 
     /// One of a connection's streams.
     pub(super) fn part(&self) -> Self {
         let (worker, peer_header) = (self.worker.clone(), self.peer_header.clone());
-        Self::with(worker, self.entry_point, self.peer, peer_header, None)
+        Self::with(
+            worker,
+            self.entry_point,
+            (self.peer, self.port),
+            peer_header,
+            None,
+        )
     }
 
     /// The same connection, of which is known by now whose it is.
     pub(super) fn of(&self, peer: IpAddr) -> Self {
         let (worker, stream) = (self.worker.clone(), self.stream.replace(Stream::Elsewhere));
-        let client = Self::from(worker, self.entry_point, stream, peer);
+        let client = Self::from(worker, self.entry_point, stream, (peer, 0));
         client.order.set(self.order.get());
         client
     }
@@ -146,7 +159,7 @@ impl Client {
     fn with(
         worker: Rc<Worker>,
         entry_point: usize,
-        peer: IpAddr,
+        (peer, port): (IpAddr, u16),
         peer_header: HeaderValue,
         stream: Option<Stream>,
     ) -> Self {
@@ -159,6 +172,7 @@ impl Client {
             is_trusted,
             entry_point,
             peer,
+            port,
             peer_header,
             is_part: stream.is_none(),
             stream: RefCell::new(stream.unwrap_or(Stream::Elsewhere)),

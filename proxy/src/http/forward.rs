@@ -40,10 +40,10 @@ pub(super) fn handle(
         request.version() < Version::HTTP_11,
     );
     let mut exchange = Exchange {
-        account: Some(Account::open(&client.worker, &request)),
+        account: Some(Account::open(&client, &request)),
         client,
     };
-    let mut prepared = prepare(&exchange.client, request);
+    let mut prepared = prepare(&exchange, request);
     async move {
         let answer = match &mut prepared {
             Ok(prepared) => prepared.forward(&exchange).await,
@@ -78,7 +78,8 @@ impl From<Failure> for Instead {
     }
 }
 
-fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Instead> {
+fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, Instead> {
+    let client = &exchange.client;
     let (mut parts, body) = request.into_parts();
     // hyper counts those of HTTP/1 only
     if parts.headers.len() > client.worker.process.limits.max_headers {
@@ -96,7 +97,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
         route,
         pick,
         shadow,
-    } = pick(client, &snapshot, &parts, &body)?;
+    } = pick(exchange, &snapshot, &parts, &body)?;
     let entry_point = client.entry_point();
     headers::prepare_request(
         &mut parts.headers,
@@ -150,11 +151,12 @@ struct Picked {
 }
 
 fn pick(
-    client: &Rc<Client>,
+    exchange: &Exchange,
     snapshot: &Rc<Snapshot>,
     parts: &Parts,
     body: &Incoming,
 ) -> Result<Picked, Failure> {
+    let client = &exchange.client;
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let (path, query) = (parts.uri.path(), parts.uri.query());
     let (method, host) = (parts.method.as_str(), host.unwrap_or_default());
@@ -163,6 +165,9 @@ fn pick(
     let (place, route) = snapshot
         .route(client.entry_point, &view)
         .ok_or(Failure::NoRoute)?;
+    if let Some(account) = &exchange.account {
+        account.routed(&route.label);
+    }
     let root = route.target.ok_or(Failure::NoServer)?;
     let mut way = Way {
         cookies: None,
@@ -292,6 +297,9 @@ impl Exchange {
         let metrics = &self.client.worker.metrics;
         let mut response = answer.unwrap_or_else(|failure| {
             metrics.failures[failure as usize].inc();
+            if let Some(account) = &self.account {
+                account.failed(failure);
+            }
             respond::failure(self.client.clone(), failure)
         });
         let status = response.status();
@@ -320,7 +328,8 @@ impl Drop for Exchange {
             metrics.failures[Failure::ClientGone as usize].inc();
             metrics.count_response(self.client.entry_point, CLIENT_CLOSED_REQUEST);
             account.answered(CLIENT_CLOSED_REQUEST, None);
-            account.close(&self.client);
+            account.failed(Failure::ClientGone);
+            account.close(&self.client, false);
         }
     }
 }

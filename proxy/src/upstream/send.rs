@@ -65,13 +65,13 @@ pub(crate) enum Origin<'a> {
 }
 
 impl Origin<'_> {
-    fn goes_to(&self, leaf: &Leaf) {
+    fn goes_to(&self, worker: &Worker, leaf: &Leaf, endpoint: &Endpoint) {
         if let Self::Client {
             account: Some(account),
             ..
         } = self
         {
-            account.goes_to(leaf);
+            account.goes_to(worker, leaf, endpoint);
         }
     }
 }
@@ -127,7 +127,7 @@ pub(crate) async fn send(
                 None => break,
             },
         };
-        errand.origin.goes_to(leaf);
+        errand.origin.goes_to(worker, leaf, endpoint);
         last = match sending.to(leaf, endpoint, tried).await {
             Ok(mut sent) => {
                 if let (Some(affinity), Origin::Client { .. }) = (&leaf.affinity, errand.origin)

@@ -3,8 +3,10 @@
 // tells clippy that helpers are tests as well
 #![cfg(test)]
 
+mod access_log;
 mod admin;
 mod attacks;
+mod bad_upstream;
 mod binary;
 mod dns;
 mod drain;
@@ -20,6 +22,7 @@ mod keepalive;
 mod limits;
 mod mirror;
 mod mirror_isolation;
+mod mirror_memory;
 mod reload;
 mod retry;
 mod sticky;
