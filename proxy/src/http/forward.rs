@@ -13,7 +13,7 @@ use super::{
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
     headers::{self, Forwarded},
-    request, respond, upgrade,
+    permission, request, respond, upgrade,
 };
 use crate::{
     balance::{Choice, CopyPick, Pick, Visitor},
@@ -71,6 +71,8 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     }
     request::normalize(&mut parts)?;
     let upgrade = upgrade::asked(client, &parts);
+    let withheld = permission::is_asked(client, &parts, &body);
+    client.flags.withheld.set(withheld);
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
@@ -103,14 +105,17 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     if let Some(shadow) = &shadow {
         shadow.remember(&parts);
     }
-    let request = Some(Request::from_parts(parts, body));
+    let mut request = Request::from_parts(parts, body);
+    if withheld {
+        permission::ask(&mut request);
+    }
     Ok(Prepared {
         cookies,
         snapshot,
         route,
         pick,
         shadow,
-        request,
+        request: Some(request),
     })
 }
 
@@ -270,7 +275,9 @@ impl Exchange {
         if !switches {
             self.client.upgrade.clear();
         }
-        if self.client.order() == Order::Drain && !switches {
+        // what comes next from a client that has not sent its body could be that
+        let ends = self.client.order() == Order::Drain || self.client.flags.withheld.get();
+        if ends && !switches {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));

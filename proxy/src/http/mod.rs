@@ -11,6 +11,7 @@ mod http2;
 mod io;
 mod opening;
 mod path;
+mod permission;
 mod registry;
 mod request;
 mod respond;
