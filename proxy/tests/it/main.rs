@@ -5,6 +5,7 @@
 
 mod admin;
 mod binary;
+mod conformance;
 mod drain;
 mod errors;
 mod forward;
