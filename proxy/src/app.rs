@@ -10,12 +10,13 @@ use std::{
 
 use http::HeaderValue;
 use thiserror::Error;
-use weir_model::entry_point::EntryPoint;
+use weir_model::entry_point::{self, EntryPoint, ListError, RedirectTarget, Redirection};
 
 use crate::{
     admin::{About, Admin},
     config::{self, Loader},
     control::{Control, Probing},
+    dns::Resolver,
     drain::{self, Drainer, Stage},
     health::{self, Prober},
     http::server_tls,
@@ -25,6 +26,7 @@ use crate::{
     process::{self, Budget, Process},
     state::Registry,
     tls::TlsError,
+    traffic::Buckets,
     worker::Plan,
 };
 
@@ -40,6 +42,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Where the documents come from.
     pub config: config::Options,
+    /// The DNS servers that are asked for the addresses of names; none: those of `/etc/resolv.conf`.
+    pub dns_servers: Vec<SocketAddr>,
     /// How long to go on accepting after the drain was announced.
     pub drain_delay: Duration,
     /// Where clients come in.
@@ -51,6 +55,8 @@ pub struct Options {
     pub grace_period: Duration,
     /// Bounds.
     pub limits: Limits,
+    /// Of the histograms of how long requests took.
+    pub buckets: Buckets,
     /// How many threads serve.
     pub threads: usize,
 }
@@ -61,11 +67,13 @@ impl Options {
         Self {
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             config,
+            dns_servers: Vec::new(),
             drain_delay: Duration::from_secs(5),
             entry_points,
             first_turn: None,
             grace_period: Duration::from_secs(20),
             limits: Limits::default(),
+            buckets: Buckets::default(),
             threads: default_threads(),
         }
     }
@@ -81,9 +89,9 @@ pub fn default_threads() -> usize {
 /// Why a proxy does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// Two entry points have one name.
-    #[error("entry point {0} is there twice")]
-    Double(String),
+    /// The entry points do not fit together.
+    #[error(transparent)]
+    EntryPoints(#[from] ListError),
     /// Two of them, entry points or `admin`, have one address.
     #[error("{0} and {1} cannot both listen on {2}")]
     Shared(String, String, SocketAddr),
@@ -120,7 +128,7 @@ impl StartError {
 
     /// Whether another command line would help, rather than another state of the system.
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Double(_) | Self::Shared(..) | Self::NoEntryPoint)
+        matches!(self, Self::EntryPoints(_) | Self::Shared(..) | Self::NoEntryPoint)
     }
 }
 
@@ -129,13 +137,8 @@ pub fn check(admin: SocketAddr, entry_points: &[EntryPoint]) -> Result<(), Start
     if entry_points.is_empty() {
         return Err(StartError::NoEntryPoint);
     }
+    entry_point::check(entry_points)?;
     for (index, entry_point) in entry_points.iter().enumerate() {
-        if entry_points[..index]
-            .iter()
-            .any(|other| other.name == entry_point.name)
-        {
-            return Err(StartError::Double(entry_point.name.clone()));
-        }
         let before = entry_points[..index]
             .iter()
             .map(|other| (other.name.as_str(), other.address));
@@ -256,6 +259,7 @@ impl Proxy {
                 limits: options.limits,
                 seed: random(),
             },
+            resolver: Arc::new(Resolver::new(process.dns_servers.clone())),
         };
         running
             .beside
@@ -285,28 +289,42 @@ impl Proxy {
 }
 
 fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process {
+    let public_port = |(entry_point, bound): (&EntryPoint, &SocketAddr)| match entry_point.public_port {
+        0 => bound.port(),
+        port => port,
+    };
+    let all = || options.entry_points.iter().zip(&addresses.entry_points);
+    let redirection = |redirection: &Redirection| {
+        let target = match &redirection.to {
+            RedirectTarget::EntryPoint(name) => all().find(|(other, _)| other.name == *name).map(public_port),
+            RedirectTarget::Port(port) => Some(*port),
+        };
+        let port = target.filter(|port| *port != redirection.scheme.port());
+        process::Redirection {
+            scheme: redirection.scheme,
+            port: port.map(|port| format!(":{port}")).unwrap_or_default(),
+            permanent: redirection.permanent,
+        }
+    };
     let entry_point = |(entry_point, bound): (&EntryPoint, &SocketAddr)| process::EntryPoint {
         name: entry_point.name.clone(),
-        public_port: HeaderValue::from(match entry_point.public_port {
-            0 => bound.port(),
-            port => port,
-        }),
+        public_port: HeaderValue::from(public_port((entry_point, bound))),
         tls: entry_point.tls,
+        redirection: entry_point.redirection.as_ref().map(redirection),
+        proxy_protocol: entry_point.proxy_protocol.clone(),
+        forwarded_headers: entry_point.forwarded_headers.clone(),
     };
     Process {
-        entry_points: options
-            .entry_points
-            .iter()
-            .zip(&addresses.entry_points)
-            .map(entry_point)
-            .collect(),
+        entry_points: all().map(entry_point).collect(),
         tls: None,
+        dns_servers: options.dns_servers.as_slice().into(),
         hostname: process::hostname(),
         start: Instant::now(),
         connections: 0.into(),
         mirror_copies: Budget::new(options.limits.mirror_max_copies),
         mirror_bytes: Budget::new(options.limits.mirror_max_bytes),
         workers,
+        buckets: options.buckets.clone(),
         limits: options.limits.clone(),
     }
 }

@@ -6,10 +6,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::spawn_local,
 };
+use weir_model::entry_point::Trust;
 
 use super::{
-    client::{Client, Order},
-    connection,
+    client::{Client, Order, Phase},
+    connection, proxy_protocol,
 };
 use crate::{
     drain::{Drain, Stage},
@@ -51,11 +52,34 @@ fn start(worker: &Rc<Worker>, entry_point: usize, stream: TcpStream, peer: Socke
     if worker.is_draining() {
         client.tell(Order::Drain);
     }
+    if client.entry_point().proxy_protocol != Trust::Nobody {
+        spawn_local(behind_another(client, registered));
+        return;
+    }
     spawn_local(async move {
         // held to the end, however the task ends
         let _registered = registered;
         connection::run(client).await;
     });
+}
+
+/// A connection that another one passes on, and may say whose it is.
+async fn behind_another(client: Rc<Client>, registered: Registered) {
+    let Some(source) = proxy_protocol::take(&client).await else {
+        return;
+    };
+    let (client, _registered) = match source {
+        None => (client, registered),
+        Some(source) => {
+            let client = Rc::new(client.of(source));
+            let anew = Registered::new(&client);
+            drop(registered);
+            (client, anew)
+        }
+    };
+    // has time for a head anew
+    client.enter(Phase::Fresh);
+    connection::run(client).await;
 }
 
 /// A connection that died in the queue says nothing about the next one; a lack of file descriptors or

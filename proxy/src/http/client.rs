@@ -20,7 +20,7 @@ use super::{
     streams::Streams,
     upgrade::Upgrade,
 };
-use crate::{process::EntryPoint, worker::Worker};
+use crate::{metrics::CloseReason, process::EntryPoint, worker::Worker};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub(crate) struct Client {
     pub(super) stream: RefCell<Stream>,
     /// Of a connection that speaks HTTP/2.
     pub(super) streams: OnceCell<Box<Streams>>,
+    /// What it says about who sent it is believed.
+    pub(super) is_trusted: bool,
     /// This is one of many on a connection, and has no socket.
     pub(super) is_part: bool,
     /// Bytes that were read ahead and have to be read again.
@@ -81,8 +83,14 @@ pub(crate) struct Client {
     /// How often bytes came, and how often they had when the request was complete.
     reads: Cell<u32>,
     reads_of_request: Cell<u32>,
+    /// Bytes that were read, of a request; for a part, of bodies in both directions.
+    moved: Cell<u64>,
+    /// The same at a time when the body came fast enough, and that time.
+    mark: Cell<(Tick, u64)>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
+    /// Bytes of the request's body so far.
+    received: Cell<u64>,
     pub(super) flags: Flags,
 }
 
@@ -113,10 +121,14 @@ pub(crate) struct Flags {
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) -> Self {
-        let address = peer.ip().to_canonical();
-        let peer_header = HeaderValue::try_from(address.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self::with(worker, entry_point, address, peer_header, Some(stream))
+        Self::from(worker, entry_point, Stream::Plain(stream), peer.ip())
+    }
+
+    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, peer: IpAddr) -> Self {
+        let peer = peer.to_canonical();
+        let peer_header =
+            HeaderValue::try_from(peer.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Self::with(worker, entry_point, peer, peer_header, Some(stream))
     }
 
     /// One of a connection's streams.
@@ -125,21 +137,33 @@ impl Client {
         Self::with(worker, self.entry_point, self.peer, peer_header, None)
     }
 
+    /// The same connection, of which is known by now whose it is.
+    pub(super) fn of(&self, peer: IpAddr) -> Self {
+        let (worker, stream) = (self.worker.clone(), self.stream.replace(Stream::Elsewhere));
+        let client = Self::from(worker, self.entry_point, stream, peer);
+        client.order.set(self.order.get());
+        client
+    }
+
     fn with(
         worker: Rc<Worker>,
         entry_point: usize,
         peer: IpAddr,
         peer_header: HeaderValue,
-        stream: Option<TcpStream>,
+        stream: Option<Stream>,
     ) -> Self {
         let now = worker.clock.now();
+        let is_trusted = worker.process.entry_points[entry_point]
+            .forwarded_headers
+            .includes(peer);
         Self {
             worker,
+            is_trusted,
             entry_point,
             peer,
             peer_header,
             is_part: stream.is_none(),
-            stream: RefCell::new(stream.map_or(Stream::Elsewhere, Stream::Plain)),
+            stream: RefCell::new(stream.unwrap_or(Stream::Elsewhere)),
             streams: OnceCell::new(),
             read_again: RefCell::default(),
             upgrade: Upgrade::default(),
@@ -149,7 +173,10 @@ impl Client {
             waker: RefCell::default(),
             reads: Cell::default(),
             reads_of_request: Cell::default(),
+            moved: Cell::default(),
+            mark: Cell::default(),
             request_done_at: Cell::default(),
+            received: Cell::default(),
             flags: Flags::default(),
         }
     }
@@ -191,6 +218,8 @@ impl Client {
     /// A request's head has come.
     pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
         self.enter(Phase::Busy);
+        self.received.set(0);
+        self.set_mark();
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
         self.flags.pipelined.set(false);
@@ -201,6 +230,16 @@ impl Client {
         if bodyless {
             self.request_done();
         }
+    }
+
+    /// Bytes of the request's body were read.
+    pub(super) fn has_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// Bytes of the request's body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// The request was read to its end.
@@ -246,10 +285,14 @@ impl Client {
         self.enter(if early { Phase::Head } else { Phase::Idle });
     }
 
-    /// Bytes were read.
-    pub(super) fn has_read(&self) {
-        if self.streams.get().is_some() {
+    /// So many bytes were read.
+    pub(super) fn has_read(&self, bytes: usize) {
+        if let Some(streams) = self.streams.get() {
             // whose they are is told by the streams
+            if streams.has_read(bytes, &self.worker.process.limits) && self.order.get() < Order::Close {
+                self.worker.metrics.closed[CloseReason::Flood as usize].inc();
+                self.tell(Order::Close);
+            }
             return;
         }
         self.reads.set(self.reads.get().wrapping_add(1));
@@ -257,7 +300,10 @@ impl Client {
         match self.phase.get() {
             Phase::Fresh | Phase::Idle | Phase::Parked => self.enter(Phase::Head),
             Phase::Head | Phase::Switched => {}
-            Phase::Busy => self.since.set(self.worker.clock.now()),
+            Phase::Busy => {
+                self.since.set(self.worker.clock.now());
+                self.moved.set(self.moved.get() + bytes as u64);
+            }
         }
     }
 
@@ -269,9 +315,26 @@ impl Client {
         }
     }
 
-    /// A piece of a body came or went.
-    pub(super) fn has_moved(&self) {
+    /// A piece of a body came or went, of so many bytes.
+    pub(super) fn has_moved(&self, bytes: usize) {
         self.since.set(self.worker.clock.now());
+        self.moved.set(self.moved.get() + bytes as u64);
+    }
+
+    /// How many bytes have moved.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.get()
+    }
+
+    /// When the body was last fast enough, and how many bytes have moved since.
+    pub(super) fn mark(&self) -> (Tick, u64) {
+        let (at, moved) = self.mark.get();
+        (at, self.moved.get() - moved)
+    }
+
+    /// The body is fast enough so far.
+    pub(super) fn set_mark(&self) {
+        self.mark.set((self.worker.clock.now(), self.moved.get()));
     }
 
     pub(super) fn order(&self) -> Order {
@@ -316,9 +379,11 @@ impl Client {
 
     /// What is there to be read: bytes, the end, or nothing yet.
     pub(super) fn poll_peek(&self, cx: &mut Context<'_>) -> Poll<Peek> {
-        if !self.read_again.borrow().is_empty() {
-            return Poll::Ready(Peek::Bytes);
+        let again = self.read_again.borrow();
+        if !again.is_empty() {
+            return Poll::Ready(Peek::of(&again));
         }
+        drop(again);
         self.stream.borrow_mut().poll_peek(cx)
     }
 }

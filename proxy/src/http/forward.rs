@@ -10,10 +10,13 @@ use http::{
 use hyper::body::{Body as _, Incoming};
 
 use super::{
+    account::Account,
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
-    headers::{self, Forwarded},
-    permission, request, respond, upgrade,
+    forwarded::Forwarded,
+    headers, loops, permission,
+    redirect::{self, Redirect},
+    request, respond, upgrade,
 };
 use crate::{
     balance::{Choice, CopyPick, Pick, Visitor},
@@ -21,7 +24,6 @@ use crate::{
     mirror::Shadow,
     router::RequestView,
     state::Held as Snapshot,
-    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
 };
 
@@ -37,15 +39,16 @@ pub(super) fn handle(
         request.body().is_end_stream(),
         request.version() < Version::HTTP_11,
     );
-    let mut prepared = prepare(&client, request);
-    let exchange = Exchange {
+    let mut exchange = Exchange {
+        account: Some(Account::open(&client.worker, &request)),
         client,
-        answered: false,
     };
+    let mut prepared = prepare(&exchange.client, request);
     async move {
         let answer = match &mut prepared {
-            Ok(prepared) => prepared.forward(&exchange.client).await,
-            Err(failure) => Err(*failure),
+            Ok(prepared) => prepared.forward(&exchange).await,
+            Err(Instead::Failure(failure)) => Err(*failure),
+            Err(Instead::Redirect(redirect)) => Ok(respond::redirect(exchange.client.clone(), redirect)),
         };
         Ok(exchange.answer(answer))
     }
@@ -63,16 +66,32 @@ struct Prepared {
     request: Option<Request<RequestBody>>,
 }
 
-fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Failure> {
+/// What a request is answered without being sent.
+enum Instead {
+    Failure(Failure),
+    Redirect(Box<Redirect>),
+}
+
+impl From<Failure> for Instead {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Instead> {
     let (mut parts, body) = request.into_parts();
     // hyper counts those of HTTP/1 only
     if parts.headers.len() > client.worker.process.limits.max_headers {
-        return Err(Failure::HeadTooLarge);
+        return Err(Failure::HeadTooLarge.into());
     }
     request::normalize(&mut parts)?;
-    let upgrade = upgrade::asked(client, &parts);
     let withheld = permission::is_asked(client, &parts, &body);
     client.flags.withheld.set(withheld);
+    if let Some(redirect) = redirect::of(client, &parts)? {
+        return Err(Instead::Redirect(redirect.into()));
+    }
+    loops::pass(&mut parts.headers)?;
+    let upgrade = upgrade::asked(client, &parts);
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
@@ -88,6 +107,7 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
             port: &entry_point.public_port,
             secure: entry_point.tls,
             server: &client.worker.process.hostname,
+            trusted: client.is_trusted,
             upgrade: upgrade.as_ref(),
         },
     );
@@ -190,7 +210,7 @@ impl Visitor for &mut Way<'_> {
     }
 
     fn find(&mut self, choice: &Choice) -> Option<usize> {
-        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
+        let found = choice.places.find(self.headers)?;
         if !found.current {
             self.chosen(choice, found.place);
         }
@@ -199,7 +219,7 @@ impl Visitor for &mut Way<'_> {
 
     fn chosen(&mut self, choice: &Choice, child: usize) {
         let cookies = self.cookies.get_or_insert_default();
-        cookies.0.push(choice.cookie.set(choice.token(child)));
+        cookies.0.push(choice.places.set(child));
     }
 }
 
@@ -215,15 +235,24 @@ fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incomin
 }
 
 impl Prepared {
-    async fn forward(&mut self, client: &Rc<Client>) -> Result<Response<ResponseBody>, Failure> {
+    async fn forward(&mut self, exchange: &Exchange) -> Result<Response<ResponseBody>, Failure> {
+        let Exchange { account, client } = exchange;
         let errand = Errand {
             worker: &client.worker,
             snapshot: &self.snapshot,
-            origin: Origin::Client(client, self.route),
+            origin: Origin::Client {
+                account: account.as_ref(),
+                client,
+                route: self.route,
+            },
         };
         let sent = send(&errand, self.pick, &mut self.request).await;
         if let Some(shadow) = &self.shadow {
-            shadow.main_answered();
+            let status = match &sent {
+                Ok(sent) => sent.response.status(),
+                Err(failure) => failure.status(),
+            };
+            shadow.main_answered(status.as_u16());
         }
         let mut sent = sent?;
         let of_endpoint = sent.cookie.take().map(|cookie| *cookie);
@@ -257,21 +286,26 @@ fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Fa
 /// A request that waits for its answer. Dropped before, its client went away; then all that served it is
 /// dropped, which ends the upstream's request as well.
 struct Exchange {
+    /// None once it is answered.
+    account: Option<Account>,
     client: Rc<Client>,
-    answered: bool,
 }
 
 impl Exchange {
-    fn answer(mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
-        self.answered = true;
+    fn answer(&mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
         self.client.flags.answered.set(true);
         let metrics = &self.client.worker.metrics;
         let mut response = answer.unwrap_or_else(|failure| {
             metrics.failures[failure as usize].inc();
             respond::failure(self.client.clone(), failure)
         });
-        metrics.count_response(self.client.entry_point, response.status().as_u16());
-        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let status = response.status();
+        metrics.count_response(self.client.entry_point, status.as_u16());
+        if let Some(mut account) = self.account.take() {
+            account.answered(status.as_u16(), Some(response.headers()));
+            response.body_mut().account = Some(account);
+        }
+        let switches = status == StatusCode::SWITCHING_PROTOCOLS;
         if !switches {
             self.client.upgrade.clear();
         }
@@ -288,10 +322,12 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.answered {
+        if let Some(mut account) = self.account.take() {
             let metrics = &self.client.worker.metrics;
             metrics.failures[Failure::ClientGone as usize].inc();
             metrics.count_response(self.client.entry_point, CLIENT_CLOSED_REQUEST);
+            account.answered(CLIENT_CLOSED_REQUEST, None);
+            account.close(&self.client);
         }
     }
 }

@@ -1,17 +1,22 @@
 //! Clients' side of the data path: connections, requests, the headers that change on the way.
 
 pub(crate) mod accept;
+mod account;
 mod body;
 mod client;
 mod clock;
 mod connection;
 mod forward;
+mod forwarded;
 mod headers;
 mod http2;
 mod io;
+mod loops;
 mod opening;
 mod path;
 mod permission;
+mod proxy_protocol;
+mod redirect;
 mod registry;
 mod request;
 mod respond;
@@ -21,6 +26,7 @@ mod tls;
 mod tunnel;
 mod upgrade;
 
+pub(crate) use account::Account;
 pub(crate) use body::RequestBody;
 pub(crate) use client::{Client, Order};
 pub(crate) use clock::{Clock, Tick, Ticks};

@@ -111,7 +111,10 @@ async fn preface(client: &Rc<Client>) -> Option<Protocol> {
 }
 
 /// Waits for something, unless the connection is told to end. None: it is.
-async fn obedient<T>(client: &Client, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+pub(super) async fn obedient<T>(
+    client: &Client,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
     poll_fn(|cx| {
         client.set_waker(cx);
         if let Poll::Ready(done) = poll(cx) {

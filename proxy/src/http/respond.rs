@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use http::{
     HeaderValue, Response,
-    header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    header::{CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS},
 };
 
-use super::{body::ResponseBody, client::Client};
+use super::{body::ResponseBody, client::Client, redirect::Redirect};
 use crate::error::Failure;
 
 /// The answer to a request that no upstream answers.
@@ -29,5 +29,14 @@ pub(super) fn failure(client: Rc<Client>, failure: Failure) -> Response<Response
         );
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
+    response
+}
+
+/// The answer that sends a client elsewhere.
+pub(super) fn redirect(client: Rc<Client>, redirect: &Redirect) -> Response<ResponseBody> {
+    let text = redirect.status.canonical_reason().unwrap_or_default();
+    let mut response = Response::new(ResponseBody::own(client, text));
+    *response.status_mut() = redirect.status;
+    response.headers_mut().insert(LOCATION, redirect.location.clone());
     response
 }

@@ -38,6 +38,17 @@ pub(super) enum Peek {
     End,
 }
 
+impl Peek {
+    /// Of bytes that are there.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        if PREFACE.starts_with(bytes) {
+            Self::Preface
+        } else {
+            Self::Bytes
+        }
+    }
+}
+
 impl Stream {
     /// What is there to be read: bytes, the end, or nothing yet. Costs a system call only when the
     /// socket was reported readable. Of TLS, it is what was sent in it that counts.
@@ -48,8 +59,7 @@ impl Stream {
                 let mut bytes = ReadBuf::uninit(&mut bytes);
                 Poll::Ready(match ready!(stream.poll_peek(cx, &mut bytes)) {
                     Ok(0) | Err(_) => Peek::End,
-                    Ok(_) if PREFACE.starts_with(bytes.filled()) => Peek::Preface,
-                    Ok(_) => Peek::Bytes,
+                    Ok(_) => Peek::of(bytes.filled()),
                 })
             }
             Self::Tls(stream) => Poll::Ready(match ready!(Pin::new(&mut **stream).poll_fill_buf(cx)) {

@@ -4,9 +4,12 @@
 #![cfg(test)]
 
 mod admin;
+mod attacks;
 mod binary;
 mod conformance;
+mod dns;
 mod drain;
+mod entry_points;
 mod errors;
 mod forward;
 mod grpc;
@@ -26,6 +29,7 @@ mod sticky;
 mod streaming;
 mod support;
 mod tls;
+mod traffic;
 mod upgrade;
 mod upstream;
 mod weighted;
