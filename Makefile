@@ -17,7 +17,7 @@ TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"targ
 BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet images e2e e2e-node bench-operator doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet conformance images e2e e2e-node bench-operator doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,7 @@ test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks 
 	else echo "left out: make images e2e-node, which cannot run here:"; echo "$$reasons"; fi
 	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features
+	@$(MAKE) --no-print-directory conformance
 
 lint: ## check formatting, run clippy with warnings as errors, and cargo-deny where it is installed
 	$(CARGO) fmt --all --check
@@ -86,6 +87,10 @@ demo-serve: build ## serve examples/ until Ctrl-C, to play with
 
 demo-quiet: build
 	$(BIN)/weir-demo --quiet
+
+# h2spec, and WebSocket's cases with the proxy and without
+conformance: ## run the suites of others against the proxy: HTTP/2 and WebSocket
+	@proxy/tests/conformance/run
 
 IMAGES ?= images
 REGISTRY ?=

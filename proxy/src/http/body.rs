@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{account::Account, client::Client};
+use super::{account::Account, client::Client, permission::Permission};
 use crate::{
     error::Failure,
     mirror::{Capture, Kept},
@@ -35,15 +35,27 @@ pub(crate) enum RequestBody {
 pub(crate) struct FromClient {
     body: Incoming,
     client: Rc<Client>,
+    /// Before it, nothing is read.
+    permission: Option<Permission>,
 }
 
 impl FromClient {
     pub(super) fn new(body: Incoming, client: Rc<Client>) -> Self {
-        Self { body, client }
+        Self {
+            body,
+            client,
+            permission: None,
+        }
     }
 
     /// The next piece. Trailers go no further: Traefik drops a request's as well.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+        if let Some(permission) = &mut self.permission {
+            if !ready!(permission.poll(cx, &self.client)) {
+                return Poll::Ready(None);
+            }
+            self.permission = None;
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if self.client.is_part {
             self.client.flags.read_blocked.set(polled.is_pending());
@@ -75,6 +87,26 @@ impl Drop for FromClient {
     }
 }
 
+impl RequestBody {
+    /// Keeps a client's body back. Whether there is one.
+    pub(super) fn wait_for(&mut self, permission: Permission) -> bool {
+        let (Self::Client(body) | Self::Captured(body, _)) = self else {
+            return false;
+        };
+        body.permission = Some(permission);
+        true
+    }
+
+    /// Waits for nothing any more.
+    pub(crate) fn go_on(&mut self) {
+        if let Self::Client(body) | Self::Captured(body, _) = self
+            && body.permission.take().is_some()
+        {
+            body.client.flags.withheld.set(false);
+        }
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
@@ -91,6 +123,7 @@ impl Body for RequestBody {
                 match &data {
                     Some(Ok(bytes)) => capture.keep(bytes, body.body.is_end_stream()),
                     Some(Err(_)) => {}
+                    None if body.permission.is_some() => {}
                     None => capture.complete(),
                 }
                 data
@@ -127,6 +160,9 @@ fn size(frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> usize {
 }
 
 /// What is sent to a client. When it is dropped, the response is over.
+///
+/// Every piece goes on as it comes: hyper writes what it has whenever no more is there yet. Nothing ever waits for
+/// more, and so every `flushInterval` is kept, which only says how long it might.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
     /// Of the exchange that it ends; once it is the answer.

@@ -115,6 +115,8 @@ pub(crate) struct Flags {
     pub(crate) ancient: Cell<bool>,
     /// The answer must have no body, which hyper sees to itself with HTTP/1.
     pub(super) bodyless: Cell<bool>,
+    /// The client keeps its body back until it is told to send it.
+    pub(super) withheld: Cell<bool>,
     /// Its head is on its way to the client.
     pub(super) answered: Cell<bool>,
 }
@@ -236,6 +238,7 @@ impl Client {
         self.flags.request_done.set(false);
         self.flags.pipelined.set(false);
         self.flags.answered.set(false);
+        self.flags.withheld.set(false);
         self.flags.ancient.set(ancient);
         self.upgrade.clear();
         if bodyless {
@@ -282,6 +285,12 @@ impl Client {
             && flags.request_done.get()
             && flags.response_done.get()
             && flags.flushed.get()
+    }
+
+    /// The response is complete, and the client was never told to send its body.
+    pub(super) fn is_answered_without_body(&self) -> bool {
+        let flags = &self.flags;
+        flags.withheld.get() && flags.response_done.get() && flags.flushed.get()
     }
 
     /// After an exchange: waits for another request, or reads its head, where some of it came early.

@@ -144,6 +144,7 @@ fn nothing_to_do(client: &Client, cx: &mut Context<'_>) -> Poll<End> {
         {
             Poll::Ready(End::Done)
         }
+        (_, Phase::Busy) if client.is_answered_without_body() => Poll::Ready(End::Done),
         (_, Phase::Busy) => hang_up(client, cx),
         _ => Poll::Pending,
     }

@@ -14,7 +14,7 @@ use super::{
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
     forwarded::Forwarded,
-    headers, loops,
+    headers, loops, permission,
     redirect::{self, Redirect},
     request, respond, upgrade,
 };
@@ -86,6 +86,8 @@ fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, 
         return Err(Failure::HeadTooLarge.into());
     }
     request::normalize(&mut parts)?;
+    let withheld = permission::is_asked(client, &parts, &body);
+    client.flags.withheld.set(withheld);
     if let Some(redirect) = redirect::of(client, &parts)? {
         return Err(Instead::Redirect(redirect.into()));
     }
@@ -124,14 +126,17 @@ fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, 
     if let Some(shadow) = &shadow {
         shadow.remember(&parts);
     }
-    let request = Some(Request::from_parts(parts, body));
+    let mut request = Request::from_parts(parts, body);
+    if withheld {
+        permission::ask(&mut request);
+    }
     Ok(Prepared {
         cookies,
         snapshot,
         route,
         pick,
         shadow,
-        request,
+        request: Some(request),
     })
 }
 
@@ -312,7 +317,9 @@ impl Exchange {
         if !switches {
             self.client.upgrade.clear();
         }
-        if self.client.order() == Order::Drain && !switches {
+        // what comes next from a client that has not sent its body could be that
+        let ends = self.client.order() == Order::Drain || self.client.flags.withheld.get();
+        if ends && !switches {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));

@@ -9,7 +9,7 @@ use http::{
 use super::forwarded::{Forwarded, is_forwarding};
 
 /// Hop-by-hop headers of requests. `Expect` is among them since the proxy itself asks the client
-/// for its body; `HTTP2-Settings` belongs to an upgrade to h2c, which is never made.
+/// for its body (and the upstream for permission); `HTTP2-Settings` belongs to an upgrade to h2c, which is never made.
 const REQUEST_HOPS: [&str; 10] = [
     "connection",
     "expect",

@@ -14,6 +14,7 @@ mod io;
 mod loops;
 mod opening;
 mod path;
+mod permission;
 mod proxy_protocol;
 mod redirect;
 mod registry;

@@ -51,7 +51,7 @@ pub(super) async fn run(client: &Rc<Client>, lease: Lease) -> bool {
             _ => Poll::Pending,
         }
     });
-    matches!(copied.await, Some(Ok(())))
+    matches!(copied.await, Some(Ok(()))) && [there.source, back.source] == [Source::Ended; 2]
 }
 
 /// Waits for something, unless the connection is cut off. None: it is.
@@ -73,13 +73,25 @@ struct Way {
     rest: Bytes,
     /// Something was written that may be held back.
     dirty: bool,
-    /// Nothing more comes.
-    ended: bool,
-    /// And who it is for has been told.
-    told: bool,
+    source: Source,
+    /// Nothing is left to be done.
+    over: bool,
+}
+
+/// Whether more comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Source {
+    #[default]
+    Open,
+    Ended,
+    /// Its connection broke.
+    Broke,
+    /// Nobody takes it any more.
+    Unwanted,
 }
 
 impl Way {
+    /// Copies to the end of what is read. An error says that who is read from has gone.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -87,28 +99,56 @@ impl Way {
         to: &mut (impl AsyncWrite + Unpin + ?Sized),
         scratch: &mut [u8],
     ) -> Poll<io::Result<()>> {
-        while !self.told {
+        if !self.over {
+            let copied = ready!(self.copy(cx, from, to, scratch));
+            self.over = true;
+            // what was said there before nobody listened any more may still be on its way back
+            if copied.is_err() && self.source != Source::Broke {
+                self.source = Source::Unwanted;
+            }
+        }
+        Poll::Ready(match self.source {
+            Source::Broke => Err(io::ErrorKind::ConnectionReset.into()),
+            Source::Open | Source::Ended | Source::Unwanted => Ok(()),
+        })
+    }
+
+    /// The same; an error says that who is written to has gone.
+    fn copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin + ?Sized),
+        to: &mut (impl AsyncWrite + Unpin + ?Sized),
+        scratch: &mut [u8],
+    ) -> Poll<io::Result<()>> {
+        loop {
             while !self.rest.is_empty() {
                 let written = ready!(write(cx, to, &self.rest))?;
                 self.dirty = true;
                 self.rest.advance(written);
             }
-            if self.ended {
-                ready!(Pin::new(&mut *to).poll_flush(cx))?;
-                ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
-                self.told = true;
-                break;
-            }
             let mut read = ReadBuf::new(scratch);
-            if Pin::new(&mut *from).poll_read(cx, &mut read)?.is_pending() {
-                if self.dirty {
-                    ready!(Pin::new(&mut *to).poll_flush(cx))?;
-                    self.dirty = false;
+            let polled = match self.source {
+                Source::Open => Pin::new(&mut *from).poll_read(cx, &mut read),
+                Source::Ended | Source::Broke | Source::Unwanted => Poll::Pending,
+            };
+            match polled {
+                Poll::Ready(Ok(())) if read.filled().is_empty() => self.source = Source::Ended,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => self.source = Source::Broke,
+                Poll::Pending => {
+                    if self.dirty {
+                        ready!(Pin::new(&mut *to).poll_flush(cx))?;
+                        self.dirty = false;
+                    }
+                    match self.source {
+                        Source::Open => return Poll::Pending,
+                        Source::Ended => return Pin::new(to).poll_shutdown(cx),
+                        Source::Broke | Source::Unwanted => return Poll::Ready(Ok(())),
+                    }
                 }
-                return Poll::Pending;
             }
             let mut bytes = read.filled();
-            self.ended = bytes.is_empty();
             while !bytes.is_empty() {
                 let Poll::Ready(written) = write(cx, to, bytes)? else {
                     self.rest = Bytes::copy_from_slice(bytes);
@@ -118,7 +158,6 @@ impl Way {
                 bytes = &bytes[written..];
             }
         }
-        Poll::Ready(Ok(()))
     }
 }
 

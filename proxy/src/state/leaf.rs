@@ -69,7 +69,7 @@ impl Leaf {
     }
 }
 
-/// When response bytes are sent on.
+/// When response bytes are sent on at the latest. They are sent on as they come, which is always in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// After each write.

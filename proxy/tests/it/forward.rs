@@ -207,7 +207,7 @@ async fn a_client_that_asks_for_permission_gets_it_and_sends() {
     }
     assert!(seen.starts_with(b"HTTP/1.1 100 Continue"));
     assert_eq!(client.ask("ok").await.text(), "ok");
-    assert_eq!(backend.received()[0].header("expect"), None);
+    assert_eq!(backend.received()[0].header("expect"), Some("100-continue"));
 }
 
 #[tokio::test]

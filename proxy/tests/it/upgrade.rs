@@ -513,3 +513,23 @@ async fn a_websocket_that_is_cut_off_does_not_look_closed() {
         Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)))
     ));
 }
+
+#[tokio::test]
+async fn what_an_upstream_says_last_arrives_though_it_takes_nothing_any_more() {
+    let backend = RawBackend::start(|mut stream| async move {
+        head(&mut stream).await;
+        stream.write_all(AGREE.as_bytes()).await.unwrap();
+        exact(&mut stream, b"a").await;
+        stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+        // with bytes of the client unread, which resets the connection
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    for _ in 0..10 {
+        let mut client = agreed(fixture.web).await;
+        client.send(format!("a{}", "b".repeat(1000))).await;
+        exact(&mut client.stream, &vec![b'x'; 1000]).await;
+        client.send("c").await;
+    }
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}
