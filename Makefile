@@ -47,16 +47,19 @@ fmt: ## format the code
 # The chart has its own copy, since a chart cannot refer to files outside of it.
 CRDS := crds charts/weir/crds
 
-gen: build ## write the generated files: crds/, the chart's copy of it, docs/conditions.md
+gen: build ## write the generated files: crds/, the chart's copy of it, docs/conditions.md, docs/compatibility.md
 	@for crds in $(CRDS); do $(BIN)/weir-operator crd --output "$$crds" || exit 1; done
 	@$(BIN)/weir-operator explain --markdown --output docs/conditions.md
+	@$(BIN)/weir-operator explain --compatibility --output docs/compatibility.md
 
 check-gen: build ## check that the generated files are up to date
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(BIN)/weir-operator crd --output "$$new" && \
 	for crds in $(CRDS); do \
 	  diff -ru "$$crds" "$$new" || { echo "$$crds is not what the types make; run \`make gen\`" >&2; exit 1; }; done; \
 	$(BIN)/weir-operator explain --markdown | diff -u docs/conditions.md - || \
-	{ echo "docs/conditions.md is not what the catalogues say; run \`make gen\`" >&2; exit 1; }
+	{ echo "docs/conditions.md is not what the catalogues say; run \`make gen\`" >&2; exit 1; }; \
+	$(BIN)/weir-operator explain --compatibility | diff -u docs/compatibility.md - || \
+	{ echo "docs/compatibility.md is not what the catalogue says; run \`make gen\`" >&2; exit 1; }
 
 # What a crate may depend on is part of its design; see docs/architecture.md.
 check-deps: ## check what the crates depend on, and that each of them builds alone

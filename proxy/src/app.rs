@@ -16,6 +16,7 @@ use crate::{
     admin::{About, Admin},
     config::{self, Loader},
     control::{Control, Probing},
+    dns::Resolver,
     drain::{self, Drainer, Stage},
     health::{self, Prober},
     http::server_tls,
@@ -25,6 +26,7 @@ use crate::{
     process::{self, Budget, Process},
     state::Registry,
     tls::TlsError,
+    traffic::Buckets,
     worker::Plan,
 };
 
@@ -40,6 +42,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Where the documents come from.
     pub config: config::Options,
+    /// The DNS servers that are asked for the addresses of names; none: those of `/etc/resolv.conf`.
+    pub dns_servers: Vec<SocketAddr>,
     /// How long to go on accepting after the drain was announced.
     pub drain_delay: Duration,
     /// Where clients come in.
@@ -51,6 +55,8 @@ pub struct Options {
     pub grace_period: Duration,
     /// Bounds.
     pub limits: Limits,
+    /// Of the histograms of how long requests took.
+    pub buckets: Buckets,
     /// How many threads serve.
     pub threads: usize,
 }
@@ -61,11 +67,13 @@ impl Options {
         Self {
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             config,
+            dns_servers: Vec::new(),
             drain_delay: Duration::from_secs(5),
             entry_points,
             first_turn: None,
             grace_period: Duration::from_secs(20),
             limits: Limits::default(),
+            buckets: Buckets::default(),
             threads: default_threads(),
         }
     }
@@ -251,6 +259,7 @@ impl Proxy {
                 limits: options.limits,
                 seed: random(),
             },
+            resolver: Arc::new(Resolver::new(process.dns_servers.clone())),
         };
         running
             .beside
@@ -308,12 +317,14 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
     Process {
         entry_points: all().map(entry_point).collect(),
         tls: None,
+        dns_servers: options.dns_servers.as_slice().into(),
         hostname: process::hostname(),
         start: Instant::now(),
         connections: 0.into(),
         mirror_copies: Budget::new(options.limits.mirror_max_copies),
         mirror_bytes: Budget::new(options.limits.mirror_max_bytes),
         workers,
+        buckets: options.buckets.clone(),
         limits: options.limits.clone(),
     }
 }

@@ -7,6 +7,7 @@ use tokio::{runtime::Builder, time::sleep};
 use crate::{
     admin::Admin,
     config::Loader,
+    dns::Resolver,
     drain::{Drain, Drainer, Stage},
     health::{self, Prober},
 };
@@ -71,31 +72,29 @@ impl Control {
     }
 }
 
-/// Names that are looked up at a time for probes: each takes a thread, and for long when nobody answers.
-const LOOKUPS: usize = 32;
-
 /// The thread that probes endpoints. Its own, as many TLS handshakes at a time would hold up who asks whether the proxy lives.
 pub(crate) struct Probing {
     pub(crate) drain: Drain,
     pub(crate) prober: Prober,
+    pub(crate) resolver: Arc<Resolver>,
 }
 
 impl Probing {
     /// Runs until the proxy is over.
     pub(crate) fn run(self) -> io::Result<()> {
-        let Self { mut drain, prober } = self;
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(LOOKUPS)
-            .build()?;
+        let Self {
+            mut drain,
+            prober,
+            resolver,
+        } = self;
+        let probe = move |health| health::probe(Arc::clone(&resolver), health);
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             tokio::select! {
-                never = prober.run(health::probe) => match never {},
+                never = prober.run(probe) => match never {},
                 () = drain.reached(Stage::Over) => {}
             }
         });
-        // a name that is being looked up may take its time
-        runtime.shutdown_background();
         Ok(())
     }
 }

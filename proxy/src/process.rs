@@ -1,6 +1,7 @@
 //! What all threads of one proxy share: its settings, and the counts behind limits that mean all of them.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,17 +13,21 @@ use http::HeaderValue;
 use rustls::ServerConfig;
 use weir_model::entry_point::{RedirectScheme, Trust};
 
-use crate::limits::Limits;
+use crate::{limits::Limits, traffic::Buckets};
 
 /// What all threads of one proxy share.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) limits: Limits,
+    /// Of histograms of requests.
+    pub(crate) buckets: Buckets,
     /// How many threads serve.
     pub(crate) workers: usize,
     pub(crate) entry_points: Box<[EntryPoint]>,
     /// How TLS is spoken with clients, where it is.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// The DNS servers that are asked; none: the system's.
+    pub(crate) dns_servers: Arc<[SocketAddr]>,
     /// `X-Forwarded-Server`.
     pub(crate) hostname: HeaderValue,
     /// Where all clocks start.
@@ -41,9 +46,11 @@ impl Process {
     pub(crate) fn for_tests(mirror_bytes: usize) -> Self {
         Self {
             limits: Limits::default(),
+            buckets: Buckets::default(),
             workers: 1,
             entry_points: Box::default(),
             tls: None,
+            dns_servers: Arc::default(),
             hostname: HeaderValue::from_static("test"),
             start: Instant::now(),
             connections: 0.into(),

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    dns::Resolver,
     drain::{Drain, Stage},
     http::{Clock, Order, Registry, accept},
     limits::Limits,
@@ -30,9 +31,12 @@ use crate::{
 pub(crate) struct Worker {
     /// What all workers share.
     pub(crate) process: Arc<Process>,
+    /// Among the workers.
+    pub(crate) index: usize,
     pub(crate) clock: Clock,
     pub(crate) connections: Registry,
     pub(crate) upstreams: Upstreams,
+    pub(crate) resolver: Resolver,
     pub(crate) snapshots: RefCell<Reader>,
     pub(crate) metrics: Arc<Shard>,
     /// How hyper serves.
@@ -64,8 +68,6 @@ impl Plan {
     pub(crate) fn run(self) -> io::Result<()> {
         let runtime = Builder::new_current_thread()
             .enable_all()
-            // for looking up names
-            .max_blocking_threads(4)
             .build_local(LocalOptions::default())?;
         runtime.block_on(self.serve())
     }
@@ -110,8 +112,10 @@ impl Worker {
         Self {
             connections: Registry::new(&clock, limits),
             upstreams: Upstreams::new(limits, process.workers, index),
+            resolver: Resolver::new(process.dns_servers.clone()),
             snapshots: RefCell::new(current.reader()),
             server: server(limits),
+            index,
             clock,
             metrics,
             process,

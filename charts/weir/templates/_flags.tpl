@@ -66,6 +66,7 @@
 {{- end }}
 - --log-level={{ $proxy.log.level }}
 - --log-format={{ $proxy.log.format }}
+- --metrics-buckets={{ join "," .Values.metrics.buckets }}
 {{- range $name, $value := $proxy.limits }}
 - --{{ kebabcase $name }}={{ if kindIs "string" $value }}{{ $value }}{{ else }}{{ int64 $value }}{{ end }}
 {{- end }}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weir_model::weight::Weight;
 
 use super::{Counter, NodeIndex};
-use crate::sticky::{Cookie, Found, Names, Token};
+use crate::sticky::{Cookie, Places};
 
 /// A child of a sticky service. One without anything usable below it is no child: its cookies name nothing.
 #[derive(Clone, Debug)]
@@ -23,9 +23,8 @@ pub struct StickyChild {
 /// A weighted choice with a cookie.
 #[derive(Debug)]
 pub struct Choice {
-    /// What is read and set.
-    pub cookie: Cookie,
-    names: Names,
+    /// Which child a cookie names.
+    pub places: Places,
     pub(super) children: Box<[(u32, Arc<Counter>)]>,
     /// Counts the requests that it chooses for. Of those that come here some have a cookie, and which ones follows the
     /// clients' habits: the rest of a common count would not get its shares.
@@ -42,24 +41,13 @@ impl Choice {
         free: Option<u32>,
     ) -> Self {
         Self {
-            cookie,
+            places: Places::new(cookie, children.iter().map(|child| Arc::clone(&child.identity))),
             counter,
-            names: Names::new(children.iter().map(|child| Arc::clone(&child.identity))),
             children: children
                 .iter()
                 .map(|child| (child.node.0, Arc::clone(&child.counter)))
                 .collect(),
             free,
         }
-    }
-
-    /// The child that a cookie's value names.
-    pub fn find(&self, value: &[u8]) -> Option<Found> {
-        self.names.find(value)
-    }
-
-    /// The value that names a child.
-    pub fn token(&self, child: usize) -> Token {
-        self.names.token(child)
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::client::Client;
+use super::{account::Account, client::Client};
 use crate::{
     mirror::{Capture, Kept},
     upstream::Lease,
@@ -55,6 +55,9 @@ impl FromClient {
             Some(Err(error)) => Some(Err(error)),
             None => None,
         };
+        if let Some(Ok(data)) = &data {
+            self.client.has_received(data.len());
+        }
         if data.is_none() || self.body.is_end_stream() {
             self.client.request_done();
         }
@@ -125,6 +128,8 @@ fn size(frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> usize {
 /// What is sent to a client. When it is dropped, the response is over.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
+    /// Of the exchange that it ends; once it is the answer.
+    pub(super) account: Option<Account>,
     client: Rc<Client>,
     source: Source,
 }
@@ -146,6 +151,7 @@ impl ResponseBody {
     pub(super) fn own(client: Rc<Client>, text: &'static str) -> Self {
         let text = if client.flags.bodyless.get() { "" } else { text };
         Self {
+            account: None,
             client,
             source: Source::Own(Bytes::from_static(text.as_bytes())),
         }
@@ -155,6 +161,7 @@ impl ResponseBody {
     pub(super) fn upstream(client: Rc<Client>, body: Incoming, lease: Lease) -> Self {
         let complete = body.is_end_stream();
         Self {
+            account: None,
             client,
             source: Source::Upstream {
                 body,
@@ -173,10 +180,17 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self { client, source } = self.get_mut();
+        let Self {
+            account,
+            client,
+            source,
+        } = self.get_mut();
         match source {
             Source::Own(bytes) => {
                 let all = std::mem::take(bytes);
+                if let Some(account) = account {
+                    account.sent(all.len());
+                }
                 Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
             }
             Source::Upstream { body, complete, .. } => {
@@ -190,6 +204,13 @@ impl Body for ResponseBody {
                     });
                 }
                 let frame = ready!(polled);
+                if let (Some(account), Some(Ok(frame))) = (account, &frame) {
+                    match (frame.data_ref(), frame.trailers_ref()) {
+                        (Some(data), _) => account.sent(data.len()),
+                        (_, Some(trailers)) => account.trailers(trailers),
+                        _ => {}
+                    }
+                }
                 *complete = match &frame {
                     None => true,
                     Some(Ok(frame)) => frame.is_trailers() || body.is_end_stream(),
@@ -218,6 +239,9 @@ impl Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.client.flags.response_done.set(true);
+        if let Some(account) = self.account.take() {
+            account.close(&self.client);
+        }
         if let Source::Upstream {
             lease,
             complete: true,

@@ -84,6 +84,8 @@ pub(crate) struct Client {
     mark: Cell<(Tick, u64)>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
+    /// Bytes of the request's body so far.
+    received: Cell<u64>,
     pub(super) flags: Flags,
 }
 
@@ -166,6 +168,7 @@ impl Client {
             moved: Cell::default(),
             mark: Cell::default(),
             request_done_at: Cell::default(),
+            received: Cell::default(),
             flags: Flags::default(),
         }
     }
@@ -207,6 +210,7 @@ impl Client {
     /// A request's head has come.
     pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
         self.enter(Phase::Busy);
+        self.received.set(0);
         self.set_mark();
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
@@ -216,6 +220,16 @@ impl Client {
         if bodyless {
             self.request_done();
         }
+    }
+
+    /// Bytes of the request's body were read.
+    pub(super) fn has_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// Bytes of the request's body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// The request was read to its end.

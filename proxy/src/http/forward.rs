@@ -10,6 +10,7 @@ use http::{
 use hyper::body::{Body as _, Incoming};
 
 use super::{
+    account::Account,
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
     forwarded::Forwarded,
@@ -23,7 +24,6 @@ use crate::{
     mirror::Shadow,
     router::RequestView,
     state::Held as Snapshot,
-    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
 };
 
@@ -39,14 +39,14 @@ pub(super) fn handle(
         request.body().is_end_stream(),
         request.version() < Version::HTTP_11,
     );
-    let mut prepared = prepare(&client, request);
-    let exchange = Exchange {
+    let mut exchange = Exchange {
+        account: Some(Account::open(&client.worker, &request)),
         client,
-        answered: false,
     };
+    let mut prepared = prepare(&exchange.client, request);
     async move {
         let answer = match &mut prepared {
-            Ok(prepared) => prepared.forward(&exchange.client).await,
+            Ok(prepared) => prepared.forward(&exchange).await,
             Err(Instead::Failure(failure)) => Err(*failure),
             Err(Instead::Redirect(redirect)) => Ok(respond::redirect(exchange.client.clone(), redirect)),
         };
@@ -200,7 +200,7 @@ impl Visitor for &mut Way<'_> {
     }
 
     fn find(&mut self, choice: &Choice) -> Option<usize> {
-        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
+        let found = choice.places.find(self.headers)?;
         if !found.current {
             self.chosen(choice, found.place);
         }
@@ -209,7 +209,7 @@ impl Visitor for &mut Way<'_> {
 
     fn chosen(&mut self, choice: &Choice, child: usize) {
         let cookies = self.cookies.get_or_insert_default();
-        cookies.0.push(choice.cookie.set(choice.token(child)));
+        cookies.0.push(choice.places.set(child));
     }
 }
 
@@ -225,15 +225,24 @@ fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incomin
 }
 
 impl Prepared {
-    async fn forward(&mut self, client: &Rc<Client>) -> Result<Response<ResponseBody>, Failure> {
+    async fn forward(&mut self, exchange: &Exchange) -> Result<Response<ResponseBody>, Failure> {
+        let Exchange { account, client } = exchange;
         let errand = Errand {
             worker: &client.worker,
             snapshot: &self.snapshot,
-            origin: Origin::Client(client, self.route),
+            origin: Origin::Client {
+                account: account.as_ref(),
+                client,
+                route: self.route,
+            },
         };
         let sent = send(&errand, self.pick, &mut self.request).await;
         if let Some(shadow) = &self.shadow {
-            shadow.main_answered();
+            let status = match &sent {
+                Ok(sent) => sent.response.status(),
+                Err(failure) => failure.status(),
+            };
+            shadow.main_answered(status.as_u16());
         }
         let mut sent = sent?;
         let of_endpoint = sent.cookie.take().map(|cookie| *cookie);
@@ -267,20 +276,25 @@ fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Fa
 /// A request that waits for its answer. Dropped before, its client went away; then all that served it is
 /// dropped, which ends the upstream's request as well.
 struct Exchange {
+    /// None once it is answered.
+    account: Option<Account>,
     client: Rc<Client>,
-    answered: bool,
 }
 
 impl Exchange {
-    fn answer(mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
-        self.answered = true;
+    fn answer(&mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
         self.client.flags.answered.set(true);
         let metrics = &self.client.worker.metrics;
         let mut response = answer.unwrap_or_else(|failure| {
             metrics.failures[failure as usize].inc();
             respond::failure(self.client.clone(), failure)
         });
-        metrics.count_response(self.client.entry_point, response.status().as_u16());
+        let status = response.status().as_u16();
+        metrics.count_response(self.client.entry_point, status);
+        if let Some(mut account) = self.account.take() {
+            account.answered(status, Some(response.headers()));
+            response.body_mut().account = Some(account);
+        }
         if self.client.order() == Order::Drain {
             response
                 .headers_mut()
@@ -292,10 +306,12 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.answered {
+        if let Some(mut account) = self.account.take() {
             let metrics = &self.client.worker.metrics;
             metrics.failures[Failure::ClientGone as usize].inc();
             metrics.count_response(self.client.entry_point, CLIENT_CLOSED_REQUEST);
+            account.answered(CLIENT_CLOSED_REQUEST, None);
+            account.close(&self.client);
         }
     }
 }

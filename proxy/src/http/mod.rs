@@ -1,6 +1,7 @@
 //! Clients' side of the data path: connections, requests, the headers that change on the way.
 
 pub(crate) mod accept;
+mod account;
 mod body;
 mod client;
 mod clock;
@@ -22,6 +23,7 @@ mod stream;
 mod streams;
 mod tls;
 
+pub(crate) use account::Account;
 pub(crate) use body::RequestBody;
 pub(crate) use client::{Client, Order};
 pub(crate) use clock::{Clock, Tick, Ticks};

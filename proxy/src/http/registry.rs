@@ -46,12 +46,14 @@ impl Registry {
 
     pub(super) fn insert(&self, id: u64, client: Rc<Client>) {
         client.worker.metrics.open.inc();
+        client.worker.metrics.open_at[client.entry_point].inc();
         self.clients.borrow_mut().insert(id, client);
     }
 
     pub(super) fn remove(&self, id: u64) {
         if let Some(client) = self.clients.borrow_mut().remove(&id) {
             client.worker.metrics.open.dec();
+            client.worker.metrics.open_at[client.entry_point].dec();
         }
     }
 

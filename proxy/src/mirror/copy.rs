@@ -1,6 +1,6 @@
 //! Sending a copy.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc};
 
 use http::{HeaderMap, Version};
 use http_body_util::BodyExt as _;
@@ -10,14 +10,16 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Kept, shadow::Head};
+use super::{
+    Kept,
+    shadow::{Head, Main},
+};
 use crate::{
     balance::{Choice, CopyPick, Target, Visitor},
     error::Failure,
     http::{RequestBody, remove_framing},
     metrics::{MirrorDrop, MirrorLabels, class},
     state::Held as Snapshot,
-    sticky::value_in,
     upstream::{Errand, Origin, Sent, send},
     worker::Worker,
 };
@@ -27,8 +29,7 @@ use crate::{
 pub(super) struct Request {
     pub(super) worker: Rc<Worker>,
     pub(super) snapshot: Rc<Snapshot>,
-    /// Until main answered.
-    pub(super) main: Duration,
+    pub(super) main: Main,
     /// How many more copies there may be.
     pub(super) left: Cell<u32>,
 }
@@ -119,9 +120,11 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
     };
     worker.metrics.count_mirrored(labels, |mirrored| match &sent {
         Ok(Sent { response, .. }) => {
-            mirrored.responses[class(response.status().as_u16())] += 1;
+            let class_of_copy = class(response.status().as_u16());
+            mirrored.responses[class_of_copy] += 1;
+            mirrored.mismatched += u64::from(class_of_copy != class(request.main.status));
             mirrored.copy += started.elapsed();
-            mirrored.main += request.main;
+            mirrored.main += request.main.after;
         }
         Err(_) => mirrored.failed += 1,
     });
@@ -190,8 +193,7 @@ impl Visitor for Way<'_> {
     }
 
     fn find(&mut self, choice: &Choice) -> Option<usize> {
-        let found = choice.find(value_in(self.headers, &choice.cookie.name)?)?;
-        Some(found.place)
+        choice.places.find(self.headers).map(|found| found.place)
     }
 
     fn chosen(&mut self, _: &Choice, _: usize) {}

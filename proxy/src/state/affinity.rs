@@ -7,16 +7,15 @@ use http::{HeaderMap, HeaderValue};
 use super::Endpoint;
 use crate::{
     balance::Counter,
-    sticky::{Cookie, Names, value_in},
+    sticky::{Cookie, Places},
 };
 
 /// The endpoints of a sticky leaf, as its cookies name them: the terminating ones, too.
 #[derive(Debug)]
 pub struct Affinity {
-    cookie: Cookie,
+    places: Places,
     /// Of requests without a cookie: as with [`crate::balance::Choice`], others do not count.
     counter: Arc<Counter>,
-    names: Names,
     endpoints: Box<[Arc<Endpoint>]>,
 }
 
@@ -41,16 +40,15 @@ impl Affinity {
         let url =
             |endpoint: &Arc<Endpoint>| format!("{}://{}", endpoint.scheme.as_str(), endpoint.address).into();
         Self {
-            cookie,
+            places: Places::new(cookie, endpoints.iter().map(url)),
             counter,
-            names: Names::new(endpoints.iter().map(url)),
             endpoints,
         }
     }
 
     /// The endpoint that a request's cookie names; none while it is held out at `now`, as connections to it fail.
     pub(crate) fn find(&self, headers: &HeaderMap, now: u64) -> Option<Named> {
-        let found = self.names.find(value_in(headers, &self.cookie.name)?)?;
+        let found = self.places.find(headers)?;
         let endpoint = &self.endpoints[found.place];
         (!endpoint.is_held_out(now)).then(|| Named {
             endpoint: Arc::clone(endpoint),
@@ -66,6 +64,6 @@ impl Affinity {
     /// The cookie that leads a client to an endpoint.
     pub(crate) fn cookie(&self, endpoint: &Endpoint) -> Option<HeaderValue> {
         let place = self.endpoints.iter().position(|other| other.id == endpoint.id)?;
-        Some(self.cookie.set(self.names.token(place)))
+        Some(self.places.set(place))
     }
 }

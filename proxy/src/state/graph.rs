@@ -12,6 +12,7 @@ use crate::{
     balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target},
     health::Check,
     tls::ClientTls,
+    traffic::Service,
 };
 
 /// Builds the forest of what routes reach. A node is built after all that it leads to and kept for
@@ -20,12 +21,14 @@ pub(super) struct GraphBuilder<'a> {
     checked: Vec<Checked>,
     config: &'a Config,
     endpoints: &'a Endpoints,
-    /// How probes speak TLS, where that was asked already.
-    probe_tls: HashMap<Option<&'a TransportId>, Result<ClientTls, Arc<str>>>,
     registry: &'a mut Registry,
     forest: ForestBuilder,
     leaves: Vec<Arc<Leaf>>,
     secrets: &'a Secrets,
+    /// By their places.
+    services: Vec<Option<Arc<Service>>>,
+    /// How TLS is spoken with a transport, or why it cannot be spoken.
+    tls: HashMap<Option<&'a TransportId>, Result<ClientTls, Arc<str>>>,
     transports: HashMap<(Option<&'a TransportId>, Scheme), Option<Arc<Transport>>>,
     /// What came of each node; nothing: not usable, or still being built.
     built: HashMap<&'a NodeId, Option<NodeIndex>>,
@@ -38,6 +41,8 @@ pub(super) struct Graph {
     pub(super) forest: Forest,
     /// By their [`LeafIndex`].
     pub(super) leaves: Box<[Arc<Leaf>]>,
+    /// By their places.
+    pub(super) services: Box<[Option<Arc<Service>>]>,
 }
 
 impl<'a> GraphBuilder<'a> {
@@ -51,11 +56,12 @@ impl<'a> GraphBuilder<'a> {
             checked: Vec::new(),
             config,
             endpoints,
-            probe_tls: HashMap::new(),
             registry,
             forest: ForestBuilder::default(),
             leaves: Vec::new(),
             secrets,
+            services: Vec::new(),
+            tls: HashMap::new(),
             transports: HashMap::new(),
             built: HashMap::with_capacity(config.nodes.len()),
         }
@@ -92,6 +98,7 @@ impl<'a> GraphBuilder<'a> {
             checked: self.checked.into(),
             forest: self.forest.finish(),
             leaves: self.leaves.into(),
+            services: self.services.into(),
         }
     }
 
@@ -101,7 +108,11 @@ impl<'a> GraphBuilder<'a> {
 
     fn node(&mut self, id: &NodeId, node: &'a document::Node) -> Option<NodeIndex> {
         match &node.spec {
-            NodeSpec::Leaf(leaf) => self.leaf(id, &node.label, leaf),
+            NodeSpec::Leaf(leaf) => {
+                // also while it has no endpoints: its counts are to go on
+                let service = self.service(&node.label);
+                self.leaf(id, &service, leaf)
+            }
             NodeSpec::Mirror(mirror) => self.mirror(&node.label, mirror),
             NodeSpec::Missing(_) => None,
             NodeSpec::Weighted(weighted) => self.weighted(id, weighted),
@@ -109,16 +120,15 @@ impl<'a> GraphBuilder<'a> {
     }
 
     fn weighted(&mut self, id: &NodeId, weighted: &document::Weighted) -> Option<NodeIndex> {
-        let built = |child: &document::Child| self.built.get(&child.node).copied().flatten();
+        let children = weighted.children.iter();
         let Some(cookie) = &weighted.sticky else {
-            let children = weighted.children.iter();
-            let children = children.map(|child| (built(child), child.weight));
+            let children: Vec<_> = children
+                .map(|child| (self.built(&child.node), child.weight))
+                .collect();
             return self.forest.weighted(children);
         };
-        let usable: Vec<_> = weighted
-            .children
-            .iter()
-            .filter_map(|child| Some((child, built(child)?)))
+        let usable: Vec<_> = children
+            .filter_map(|child| Some((child, self.built(&child.node)?)))
             .collect();
         let children: Vec<_> = usable
             .into_iter()
@@ -143,20 +153,31 @@ impl<'a> GraphBuilder<'a> {
             Some(Target {
                 label: self.config.nodes.get(&target.node)?.label.as_str().into(),
                 mirror: Arc::clone(&common),
-                node: self.built.get(&target.node).copied().flatten()?,
+                node: self.built(&target.node)?,
                 percent: target.percent,
             })
         });
-        self.forest
-            .mirror(self.built.get(&mirror.main).copied().flatten(), targets)
+        let targets: Vec<_> = targets.collect();
+        self.forest.mirror(self.built(&mirror.main), targets)
     }
 
-    fn leaf(&mut self, id: &NodeId, label: &str, leaf: &'a document::Leaf) -> Option<NodeIndex> {
+    /// What requests to a leaf are counted in.
+    fn service(&mut self, name: &str) -> Arc<Service> {
+        let service = self.registry.services.named(name);
+        let place = service.id.place as usize;
+        if self.services.len() <= place {
+            self.services.resize(place + 1, None);
+        }
+        self.services[place] = Some(Arc::clone(&service));
+        service
+    }
+
+    fn leaf(&mut self, id: &NodeId, service: &Service, leaf: &'a document::Leaf) -> Option<NodeIndex> {
         let EndpointSet { ready, terminating } = self.endpoints.sets.get(leaf.endpoints.as_ref()?)?;
         if ready.is_empty() && terminating.is_empty() {
             return None;
         }
-        let label: Arc<str> = label.into();
+        let label = Arc::clone(&service.name);
         let transport = self.transport(leaf.transport.as_ref(), leaf.scheme)?;
         let mut known = |addresses: &[document::Address]| -> Vec<Arc<Endpoint>> {
             let addresses = addresses.iter();
@@ -187,6 +208,7 @@ impl<'a> GraphBuilder<'a> {
             label,
             pass_host_header: leaf.pass_host_header,
             scheme: leaf.scheme,
+            service: service.id,
             transport,
         }));
         Some(self.forest.leaf(index))
@@ -195,14 +217,10 @@ impl<'a> GraphBuilder<'a> {
     /// How a leaf's endpoints are probed.
     fn check(&mut self, leaf: &'a document::Leaf) -> Option<Arc<Check>> {
         let settings = leaf.health_check.as_ref()?;
-        let (id, secrets) = (leaf.transport.as_ref(), self.secrets);
+        let id = leaf.transport.as_ref();
         let transport = id.and_then(|id| self.config.transports.get(id));
-        let tls = || {
-            let made = ClientTls::new(transport, secrets);
-            made.map_err(|error| Arc::from(error.to_string()))
-        };
-        let tls = || self.probe_tls.entry(id).or_insert_with(tls).clone();
-        Some(Arc::new(Check::new(settings, leaf.scheme, transport, tls)))
+        let check = Check::new(settings, leaf.scheme, transport, || self.tls(id));
+        Some(Arc::new(check))
     }
 
     /// Whether an endpoint takes part. Unhealthy ones are remembered as well, as they are to come back.
@@ -220,17 +238,29 @@ impl<'a> GraphBuilder<'a> {
     /// None where it cannot be used as it is written: its services are passed over, as nobody is to be reached in a way that
     /// nobody asked for.
     fn transport(&mut self, id: Option<&'a TransportId>, scheme: Scheme) -> Option<Arc<Transport>> {
-        let (config, secrets) = (self.config, self.secrets);
-        let make = || {
-            let transport = id.and_then(|id| config.transports.get(id));
-            let made = Transport::new(transport, scheme, secrets);
-            made.map(Arc::new)
-                .inspect_err(|error| {
-                    let transport = id.map_or("the default one", TransportId::as_str);
-                    tracing::warn!(transport, %error, "services with this ServersTransport are passed over");
-                })
-                .ok()
+        if let Some(known) = self.transports.get(&(id, scheme)) {
+            return known.clone();
+        }
+        let settings = id.and_then(|id| self.config.transports.get(id));
+        let transport = match Transport::new(settings, scheme, || self.tls(id)) {
+            Ok(transport) => Some(Arc::new(transport)),
+            Err(error) => {
+                let transport = id.map_or("the default one", TransportId::as_str);
+                tracing::warn!(transport, %error, "services with this ServersTransport are passed over");
+                None
+            }
         };
-        self.transports.entry((id, scheme)).or_insert_with(make).clone()
+        self.transports.insert((id, scheme), transport.clone());
+        transport
+    }
+
+    fn tls(&mut self, id: Option<&'a TransportId>) -> Result<ClientTls, Arc<str>> {
+        let settings = id.and_then(|id| self.config.transports.get(id));
+        let (store, secrets) = (&mut self.registry.client_tls, self.secrets);
+        let read = || {
+            let made = store.get(settings, secrets);
+            made.map_err(|error| error.to_string().into())
+        };
+        self.tls.entry(id).or_insert_with(read).clone()
     }
 }

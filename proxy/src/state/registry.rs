@@ -9,7 +9,8 @@ use super::{Endpoint, Transport};
 use crate::{
     balance::Counter,
     health::{Check, Health},
-    tls::CertificateStore,
+    tls::{CertificateStore, ClientTlsStore},
+    traffic::Services,
 };
 
 /// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
@@ -17,6 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Registry {
     pub(super) certificates: CertificateStore,
+    pub(super) client_tls: ClientTlsStore,
+    pub(super) services: Services,
     /// By the sticky node and the identity of its child, or nothing.
     sticky_counters: HashMap<(NodeId, Box<str>), Weak<Counter>>,
     counters: HashMap<RouteId, Weak<Counter>>,
@@ -34,6 +37,8 @@ impl Registry {
     pub fn new(offset: u64) -> Self {
         Self {
             certificates: CertificateStore::default(),
+            client_tls: ClientTlsStore::default(),
+            services: Services::default(),
             sticky_counters: HashMap::new(),
             counters: HashMap::new(),
             endpoints: HashMap::new(),
@@ -108,6 +113,8 @@ impl Registry {
         self.counters.retain(|_, counter| counter.strong_count() > 0);
         self.endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
         self.health.retain(|_, health| health.strong_count() > 0);
+        self.services.sweep();
+        self.client_tls.sweep();
     }
 
     /// How many counters and endpoints are known.

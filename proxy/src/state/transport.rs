@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use weir_model::{
-    document::{self, Scheme, Secrets},
+    document::{self, Scheme},
     duration::GoDuration,
 };
 
-use crate::tls::{ClientTls, TlsError};
+use crate::tls::ClientTls;
 
 /// The settings of a ServersTransport, or the defaults. Endpoints are told apart by it: connections made
 /// under other settings are not taken.
@@ -48,15 +48,16 @@ impl Default for Transport {
 }
 
 impl Transport {
-    /// For endpoints with a scheme. An error where they speak TLS and it cannot be spoken as the transport wants it.
-    pub(super) fn new(
+    /// For endpoints with a scheme. `tls` is asked where they speak TLS; its error is that it cannot be spoken as the
+    /// transport wants it.
+    pub(super) fn new<E>(
         transport: Option<&document::Transport>,
         scheme: Scheme,
-        secrets: &Secrets,
-    ) -> Result<Self, TlsError> {
+        tls: impl FnOnce() -> Result<ClientTls, E>,
+    ) -> Result<Self, E> {
         let tls = match scheme {
             Scheme::Http | Scheme::H2c => None,
-            Scheme::Https => Some(ClientTls::new(transport, secrets)?),
+            Scheme::Https => Some(tls()?),
         };
         let plain = transport.map(Self::from).unwrap_or_default();
         Ok(Self { tls, ..plain })

@@ -55,7 +55,7 @@ impl From<&StickyCookie> for Cookie {
 }
 
 /// The value of the first cookie with this name that a request has.
-pub fn value_in<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+pub(super) fn value_in<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let mut pairs = headers
         .get_all(COOKIE)
         .iter()

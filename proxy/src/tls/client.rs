@@ -14,11 +14,12 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
-use sha2::{Digest as _, Sha256};
 use weir_model::document::{Address, Host, SecretEntry, SecretId, Secrets, TlsVersion, Transport};
 
 use super::{
-    TlsError, material, provider, roots,
+    TlsError,
+    material::{self, Fingerprint},
+    provider, roots,
     verify::{Anybody, Named},
 };
 
@@ -29,33 +30,28 @@ pub struct ClientTls {
     pub config: Arc<ClientConfig>,
     /// For SNI and the certificate, instead of the endpoint's host.
     server_name: Option<ServerName<'static>>,
-    fingerprint: [u8; 32],
+    fingerprint: Fingerprint,
 }
 
 impl ClientTls {
-    /// As a transport wants it; without one, with the defaults.
-    pub fn new(transport: Option<&Transport>, secrets: &Secrets) -> Result<Self, TlsError> {
+    /// As a transport wants it; without one, with the defaults. The fingerprint is of all of that.
+    pub(super) fn new(
+        transport: Option<&Transport>,
+        secrets: &Secrets,
+        fingerprint: Fingerprint,
+    ) -> Result<Self, TlsError> {
         let provider = provider();
-        let mut settings = Settings {
-            fingerprint: Sha256::new(),
-            secrets,
-        };
+        let settings = Settings { secrets };
         let config = settings.config(transport, provider)?;
         let server_name = transport.and_then(|transport| transport.server_name.as_deref());
         let server_name = server_name
             .map(|name| ServerName::try_from(name.to_owned()))
             .transpose()
             .map_err(|_| TlsError::Settings("serverName is no host".to_owned()))?;
-        if let Some(transport) = transport {
-            // all that is left; what cannot be written as JSON is not in there
-            settings
-                .fingerprint
-                .update(serde_json::to_vec(transport).unwrap_or_default());
-        }
         Ok(Self {
             config: Arc::new(config),
             server_name,
-            fingerprint: settings.fingerprint.finalize().into(),
+            fingerprint,
         })
     }
 
@@ -93,15 +89,14 @@ impl Hash for ClientTls {
     }
 }
 
-/// Reads settings, and remembers which texts they led to.
+/// Reads settings.
 struct Settings<'a> {
-    fingerprint: Sha256,
     secrets: &'a Secrets,
 }
 
 impl<'a> Settings<'a> {
     fn config(
-        &mut self,
+        &self,
         transport: Option<&Transport>,
         provider: Arc<CryptoProvider>,
     ) -> Result<ClientConfig, TlsError> {
@@ -134,7 +129,7 @@ impl<'a> Settings<'a> {
     }
 
     fn verifier(
-        &mut self,
+        &self,
         transport: &Transport,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
@@ -155,7 +150,7 @@ impl<'a> Settings<'a> {
         }))
     }
 
-    fn roots(&mut self, transport: &Transport) -> Result<Arc<RootCertStore>, TlsError> {
+    fn roots(&self, transport: &Transport) -> Result<Arc<RootCertStore>, TlsError> {
         if transport.root_cas.is_empty() {
             return Ok(roots::system());
         }
@@ -168,7 +163,7 @@ impl<'a> Settings<'a> {
     }
 
     fn own_certificate(
-        &mut self,
+        &self,
         id: &SecretId,
         provider: &CryptoProvider,
     ) -> Result<Arc<CertifiedKey>, TlsError> {
@@ -178,16 +173,14 @@ impl<'a> Settings<'a> {
     }
 
     fn text(
-        &mut self,
+        &self,
         id: &SecretId,
         what: &str,
         part: impl Fn(&SecretEntry) -> Option<&str>,
     ) -> Result<&'a str, TlsError> {
         let entry = self.secrets.entries.get(id);
         let missing = || TlsError::Missing(format!("{what} in {id}"));
-        let text = entry.and_then(part).ok_or_else(missing)?;
-        self.fingerprint.update(Sha256::digest(text));
-        Ok(text)
+        entry.and_then(part).ok_or_else(missing)
     }
 }
 

@@ -9,7 +9,24 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use sha2::{Digest as _, Sha256};
+use weir_model::document::SecretEntry;
+
 use super::TlsError;
+
+/// A SHA-256 by which it is known whether something has changed.
+pub(super) type Fingerprint = [u8; 32];
+
+/// Of all texts of an entry, and of whether it is there.
+pub(super) fn fingerprint(entry: Option<&SecretEntry>) -> Fingerprint {
+    let parts = entry.map(|entry| [&entry.ca, &entry.certificate, &entry.key]);
+    let mut all = Sha256::new();
+    for part in parts.into_iter().flatten() {
+        all.update([u8::from(part.is_some())]);
+        all.update(Sha256::digest(part.as_deref().unwrap_or_default()));
+    }
+    all.finalize().into()
+}
 
 /// All certificates of a text, at least one.
 pub(super) fn certificates(what: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -52,4 +69,19 @@ pub(super) fn add_roots(store: &mut RootCertStore, what: &str, pem: &str) -> Res
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A certificate for a host, which is its own authority.
+    pub(in crate::tls) fn entry(host: &str) -> SecretEntry {
+        let own = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+        SecretEntry {
+            ca: Some(own.cert.pem()),
+            certificate: Some(own.cert.pem()),
+            key: Some(own.signing_key.serialize_pem()),
+        }
+    }
 }

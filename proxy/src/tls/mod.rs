@@ -8,6 +8,7 @@ mod material;
 mod names;
 mod roots;
 mod server;
+mod store;
 mod verify;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use client::ClientTls;
 pub use server::{CertificateStore, Certificates};
+pub use store::ClientTlsStore;
 
 /// Why no TLS can be spoken as documents want it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

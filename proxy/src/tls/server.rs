@@ -6,10 +6,13 @@ use std::{
 };
 
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
-use sha2::{Digest as _, Sha256};
 use weir_model::document::{Config, SecretEntry, SecretId, Secrets};
 
-use super::{TlsError, material, names, provider};
+use super::{
+    TlsError,
+    material::{self, Fingerprint},
+    names, provider,
+};
 
 /// Certificates by the names that are in them. The default one has none.
 #[derive(Debug, Default)]
@@ -58,7 +61,7 @@ pub struct CertificateStore {
 #[derive(Debug)]
 struct Known {
     /// Of the texts.
-    fingerprint: [u8; 32],
+    fingerprint: Fingerprint,
     certificate: Option<Arc<CertifiedKey>>,
     names: Vec<String>,
 }
@@ -79,7 +82,7 @@ impl CertificateStore {
                 changed |= self.known.remove(id).is_some();
                 continue;
             };
-            let fingerprint = fingerprint(entry);
+            let fingerprint = material::fingerprint(Some(entry));
             let known = self.known.get(id);
             if known.is_none_or(|known| known.fingerprint != fingerprint) {
                 let known = Known::read(id, entry, fingerprint);
@@ -99,7 +102,7 @@ impl CertificateStore {
 }
 
 impl Known {
-    fn read(id: &SecretId, entry: &SecretEntry, fingerprint: [u8; 32]) -> Self {
+    fn read(id: &SecretId, entry: &SecretEntry, fingerprint: Fingerprint) -> Self {
         let read = read(id, entry, &provider());
         if let Err(error) = &read {
             tracing::warn!(%error, "a certificate cannot be used; the default one is shown in its place");
@@ -134,33 +137,15 @@ fn read(
     Ok((certified, names))
 }
 
-fn fingerprint(entry: &SecretEntry) -> [u8; 32] {
-    let parts = [&entry.certificate, &entry.key];
-    let mut all = Sha256::new();
-    for part in parts {
-        all.update(Sha256::digest(part.as_deref().unwrap_or_default()));
-    }
-    all.finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use weir_model::{document::RouteTls, name::NamespacedName};
 
     use super::*;
-    use crate::state::fixture::Fixture;
+    use crate::{state::fixture::Fixture, tls::material::tests::entry};
 
     fn id(name: &str) -> SecretId {
         SecretId::secret(&NamespacedName::new("apps", name))
-    }
-
-    fn entry(host: &str) -> SecretEntry {
-        let own = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
-        SecretEntry {
-            ca: None,
-            certificate: Some(own.cert.pem()),
-            key: Some(own.signing_key.serialize_pem()),
-        }
     }
 
     /// A route with a certificate for each name.

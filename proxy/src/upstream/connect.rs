@@ -1,13 +1,13 @@
 //! Making a connection to an endpoint.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, time::timeout};
-use weir_model::document::{Address, Host};
 
 use super::{Lease, connection::Connection, socket::Socket, speak};
 use crate::{
+    dns::{DialError, dial},
     error::Failure,
     state::{Endpoint, Transport},
     worker::Worker,
@@ -50,7 +50,7 @@ async fn make(
     endpoint: &Arc<Endpoint>,
     transport: &Transport,
 ) -> Result<Connection, Failure> {
-    let stream = within(transport.dial_timeout, dial(&endpoint.address)).await??;
+    let stream = within(transport.dial_timeout, connected(worker, endpoint)).await??;
     speak::start(worker, endpoint, transport, Socket::new(stream)).await
 }
 
@@ -61,33 +61,18 @@ async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> 
     }
 }
 
-async fn dial(address: &Address) -> Result<TcpStream, Failure> {
-    let stream = match &address.host {
-        Host::Ip(ip) => TcpStream::connect(SocketAddr::new(*ip, address.port)).await,
-        Host::Name(name) => {
-            let found = tokio::net::lookup_host((name.as_str(), address.port)).await;
-            first(found.map_err(|_| Failure::Resolve)?).await?
+async fn connected(worker: &Worker, endpoint: &Endpoint) -> Result<TcpStream, Failure> {
+    let stream = dial(&worker.resolver, &endpoint.address).await;
+    let stream = stream.map_err(|error| match error {
+        DialError::Resolve(reason) => {
+            tracing::debug!(endpoint = %endpoint.address, reason, "the name has no address");
+            Failure::Resolve
         }
-    };
-    let stream = stream.map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => Failure::ConnectTimeout,
-        _ => Failure::Connect,
+        DialError::Connect(error) if error.kind() == io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+        DialError::Connect(_) => Failure::Connect,
     })?;
     // without these the connection works as well
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE));
     Ok(stream)
-}
-
-/// Connects to the first of the addresses that lets us.
-async fn first(addresses: impl Iterator<Item = SocketAddr>) -> Result<io::Result<TcpStream>, Failure> {
-    let mut last = Err(Failure::Resolve);
-    for address in addresses {
-        let connected = TcpStream::connect(address).await;
-        if connected.is_ok() {
-            return Ok(connected);
-        }
-        last = Ok(connected);
-    }
-    last
 }

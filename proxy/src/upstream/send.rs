@@ -14,7 +14,7 @@ use super::{Lease, connect::connect};
 use crate::{
     balance::Pick,
     error::Failure,
-    http::{Client, RequestBody},
+    http::{Account, Client, RequestBody},
     metrics::Retry,
     state::{Endpoint, Held as Snapshot, Leaf, Named},
     worker::Worker,
@@ -52,10 +52,28 @@ impl Sent {
 /// Whose request it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin<'a> {
-    /// A client's, which may still be sending its body; and the place of its route in the snapshot.
-    Client(&'a Client, usize),
+    /// A client's.
+    Client {
+        account: Option<&'a Account>,
+        /// Who may still be sending its body.
+        client: &'a Client,
+        /// The place of its route in the snapshot.
+        route: usize,
+    },
     /// A mirrored copy.
     Copy,
+}
+
+impl Origin<'_> {
+    fn goes_to(&self, leaf: &Leaf) {
+        if let Self::Client {
+            account: Some(account),
+            ..
+        } = self
+        {
+            account.goes_to(leaf);
+        }
+    }
 }
 
 /// What a request is sent with.
@@ -102,9 +120,10 @@ pub(crate) async fn send(
                 None => break,
             },
         };
+        errand.origin.goes_to(leaf);
         last = match sending.to(leaf, endpoint, tried).await {
             Ok(mut sent) => {
-                if let (Some(affinity), Origin::Client(..)) = (&leaf.affinity, errand.origin)
+                if let (Some(affinity), Origin::Client { .. }) = (&leaf.affinity, errand.origin)
                     && !named.as_ref().is_some_and(|named| named.suits(endpoint))
                 {
                     sent.cookie = affinity.cookie(endpoint).map(Box::new);
@@ -296,7 +315,7 @@ async fn overdue(limit: Duration, origin: Origin<'_>) {
     loop {
         sleep_until(deadline).await;
         match origin {
-            Origin::Client(client, _) => match client.since_request_done() {
+            Origin::Client { client, .. } => match client.since_request_done() {
                 Some(done) if done >= limit => return,
                 Some(done) => deadline = Instant::now() + limit.saturating_sub(done),
                 None => deadline = Instant::now() + limit,

@@ -6,6 +6,7 @@
 mod admin;
 mod attacks;
 mod binary;
+mod dns;
 mod drain;
 mod entry_points;
 mod errors;
@@ -24,5 +25,6 @@ mod retry;
 mod sticky;
 mod support;
 mod tls;
+mod traffic;
 mod upstream;
 mod weighted;

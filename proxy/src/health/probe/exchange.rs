@@ -5,7 +5,6 @@ use std::{
     fmt::Write as _,
     future::Future,
     io,
-    net::SocketAddr,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -25,9 +24,12 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use weir_model::document::{Address, Host, Scheme};
+use weir_model::document::{Address, Scheme};
 
-use crate::health::{Check, Fault};
+use crate::{
+    dns::{DialError, Resolver, dial},
+    health::{Check, Fault},
+};
 
 /// Bytes of an answer's body that are read at most.
 const MAX_BODY: usize = 16 << 10;
@@ -56,13 +58,14 @@ pub(super) struct Answer {
 
 /// Sends a request for an absolute URI and reads the answer. A body that is not `wanted` is read for a moment only.
 pub(super) async fn exchange(
+    resolver: &Resolver,
     check: &Check,
     to: &Address,
     speak: Speak,
     request: Request<Full<Bytes>>,
     wanted: bool,
 ) -> Result<Answer, Fault> {
-    let stream = within(check.dial_timeout, "connecting", dial(to)).await??;
+    let stream = within(check.dial_timeout, "connecting", connected(resolver, to)).await??;
     let (scheme, only_http2) = match speak {
         Speak::Http2(scheme) => (scheme, true),
         Speak::Any(scheme) => (scheme, scheme == Scheme::H2c),
@@ -90,28 +93,14 @@ async fn within<T>(
     }
 }
 
-async fn dial(to: &Address) -> Result<TcpStream, Fault> {
-    let addresses: Vec<_> = match &to.host {
-        Host::Ip(ip) => vec![SocketAddr::new(*ip, to.port)],
-        Host::Name(name) => {
-            let found = tokio::net::lookup_host((name.as_str(), to.port)).await;
-            found
-                .map_err(|error| Fault::Resolve(error.to_string()))?
-                .collect()
-        }
-    };
-    let mut last = Fault::Resolve("it has no address".to_owned());
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // without it a probe works as well
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => last = not_connected(&error),
-        }
-    }
-    Err(last)
+async fn connected(resolver: &Resolver, to: &Address) -> Result<TcpStream, Fault> {
+    let stream = dial(resolver, to).await.map_err(|error| match error {
+        DialError::Resolve(reason) => Fault::Resolve(reason),
+        DialError::Connect(error) => not_connected(&error),
+    })?;
+    // without it a probe works as well
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// Linux's `ENFILE`, `EMFILE` and `ENOBUFS`: no descriptors, or no memory for one more connection.

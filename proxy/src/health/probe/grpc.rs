@@ -12,7 +12,10 @@ use super::{
     http::headers,
     location::Place,
 };
-use crate::health::{Fault, Health, Passed, Verdict};
+use crate::{
+    dns::Resolver,
+    health::{Fault, Health, Passed, Verdict},
+};
 
 const METHOD: &str = "/grpc.health.v1.Health/Check";
 /// Before each message: whether it is compressed, and its length.
@@ -21,7 +24,7 @@ const PREFIX: usize = 5;
 const REQUEST: &[u8] = &[0; PREFIX];
 
 /// Probes once.
-pub(super) async fn ask(health: &Health) -> Verdict {
+pub(super) async fn ask(resolver: &Resolver, health: &Health) -> Verdict {
     let check = &health.check;
     let place = Place {
         address: health.address.clone(),
@@ -40,7 +43,7 @@ pub(super) async fn ask(health: &Health) -> Verdict {
         .headers_mut()
         .insert(TE, HeaderValue::from_static("trailers"));
     let speak = Speak::Http2(check.scheme);
-    let answer = exchange(check, &place.address, speak, request, true).await?;
+    let answer = exchange(resolver, check, &place.address, speak, request, true).await?;
     judge(&answer)
 }
 

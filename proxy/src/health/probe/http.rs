@@ -14,7 +14,10 @@ use super::{
     exchange::{Speak, exchange},
     location::Place,
 };
-use crate::health::{Fault, Health, Passed, Verdict};
+use crate::{
+    dns::Resolver,
+    health::{Fault, Health, Passed, Verdict},
+};
 
 /// Requests that a probe makes at most, redirects followed: as in Go.
 const MAX_REQUESTS: usize = 10;
@@ -33,7 +36,7 @@ const OURS: [HeaderName; 8] = [
 ];
 
 /// Probes once.
-pub(super) async fn ask(health: &Health) -> Verdict {
+pub(super) async fn ask(resolver: &Resolver, health: &Health) -> Verdict {
     let check = &health.check;
     let HealthCheck {
         hostname,
@@ -55,7 +58,7 @@ pub(super) async fn ask(health: &Health) -> Verdict {
         method.clone_into(request.method_mut());
         headers.clone_into(request.headers_mut());
         let speak = Speak::Any(place.scheme);
-        let answer = exchange(check, &place.address, speak, request, false).await?;
+        let answer = exchange(resolver, check, &place.address, speak, request, false).await?;
         let (status, location) = (answer.head.status, answer.head.headers.get(LOCATION));
         let next = location.filter(|_| check.settings.follow_redirects && is_redirect(status));
         let Some(next) = next else {

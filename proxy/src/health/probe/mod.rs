@@ -11,13 +11,14 @@ use tokio::time::timeout;
 use weir_model::document::HealthMode;
 
 use super::{Fault, Health, Verdict};
+use crate::dns::Resolver;
 
 /// Probes an endpoint once, over connections of its own.
-pub(crate) async fn probe(health: Arc<Health>) -> Verdict {
+pub(crate) async fn probe(resolver: Arc<Resolver>, health: Arc<Health>) -> Verdict {
     let asked = async {
         match health.check.settings.mode {
-            HealthMode::Grpc => grpc::ask(&health).await,
-            HealthMode::Http => http::ask(&health).await,
+            HealthMode::Grpc => grpc::ask(&resolver, &health).await,
+            HealthMode::Http => http::ask(&resolver, &health).await,
         }
     };
     timeout(health.check.timeout(), asked)

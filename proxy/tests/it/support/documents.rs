@@ -246,9 +246,10 @@ impl Documents {
 
     /// Writes the documents, each in one step.
     pub fn write(&self, dir: &Path) {
-        write(dir, &self.config);
         write(dir, &self.endpoints);
         write(dir, &self.secrets);
+        // the last, as its revision tells that all were loaded
+        write(dir, &self.config);
     }
 }
 

@@ -3,6 +3,7 @@
 mod authority;
 mod backend;
 mod client;
+mod dns;
 mod documents;
 mod fixture;
 pub mod frames;
@@ -13,6 +14,7 @@ mod recorder;
 pub use authority::{Authority, Certified};
 pub use backend::{Backend, RawBackend, Received, Speaks, answer};
 pub use client::{Client, Response, get, secure};
+pub use dns::{Answer, Dns};
 pub use documents::{Documents, secret_id, sticky_cookie};
 pub use fixture::{Fixture, until};
 pub use recorder::Recorder;
