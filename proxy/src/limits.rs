@@ -98,9 +98,9 @@ impl Limits {
     }
 
     /// Bytes that a request's body has to bring within the timeout for its silence.
-    pub(crate) fn least_of_body(&self) -> u64 {
+    pub(crate) fn least_of_body(&self) -> u32 {
         let least = self.body_timeout.as_millis() * u128::from(self.min_body_rate) / 1_000;
-        u64::try_from(least).unwrap_or(u64::MAX)
+        u32::try_from(least).unwrap_or(u32::MAX)
     }
 
     /// How often to look for what is overdue: often enough for the shortest of the timeouts, at most

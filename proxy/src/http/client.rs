@@ -87,8 +87,8 @@ pub(crate) struct Client {
     reads_of_request: Cell<u32>,
     /// Bytes that were read, of a request; for a part, of bodies in both directions.
     moved: Cell<u64>,
-    /// The same at a time when the body came fast enough, and that time.
-    mark: Cell<(Tick, u64)>,
+    /// When the body last came fast enough, and how many bytes have moved since.
+    mark: Cell<(Tick, u32)>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
     /// Bytes of the request's body so far.
@@ -316,7 +316,7 @@ impl Client {
             Phase::Head | Phase::Switched => {}
             Phase::Busy => {
                 self.since.set(self.worker.clock.now());
-                self.moved.set(self.moved.get() + bytes as u64);
+                self.count(bytes);
             }
         }
     }
@@ -332,7 +332,14 @@ impl Client {
     /// A piece of a body came or went, of so many bytes.
     pub(super) fn has_moved(&self, bytes: usize) {
         self.since.set(self.worker.clock.now());
+        self.count(bytes);
+    }
+
+    fn count(&self, bytes: usize) {
         self.moved.set(self.moved.get() + bytes as u64);
+        let (at, moved) = self.mark.get();
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.mark.set((at, moved.saturating_add(bytes)));
     }
 
     /// How many bytes have moved.
@@ -341,14 +348,13 @@ impl Client {
     }
 
     /// When the body was last fast enough, and how many bytes have moved since.
-    pub(super) fn mark(&self) -> (Tick, u64) {
-        let (at, moved) = self.mark.get();
-        (at, self.moved.get() - moved)
+    pub(super) fn mark(&self) -> (Tick, u32) {
+        self.mark.get()
     }
 
     /// The body is fast enough so far.
     pub(super) fn set_mark(&self) {
-        self.mark.set((self.worker.clock.now(), self.moved.get()));
+        self.mark.set((self.worker.clock.now(), 0));
     }
 
     pub(super) fn order(&self) -> Order {

@@ -18,7 +18,7 @@ pub(crate) struct Registry {
     head: Ticks,
     body: Ticks,
     /// Bytes that a body has to bring in this time.
-    least_of_body: u64,
+    least_of_body: u32,
     write: Ticks,
     idle: Ticks,
     park: Ticks,
