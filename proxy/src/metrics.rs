@@ -143,6 +143,9 @@ pub(crate) struct Shard {
     /// Client connections now, and those of them that are parked.
     pub(crate) open: Counter,
     pub(crate) parked: Counter,
+    /// Those of them that have left HTTP, and how many did so far.
+    pub(crate) upgraded: Counter,
+    pub(crate) upgrades: Counter,
     /// Connections to upstreams: made so far, now, and those of them that wait for a request.
     pub(crate) dialled: Counter,
     pub(crate) upstream_open: Counter,

@@ -46,6 +46,8 @@ pub(crate) struct Worker {
     pub(crate) server: http1::Builder,
     /// Mirrored copies under way.
     pub(crate) copies: Cell<usize>,
+    /// Room to copy through; what is in it is over with the poll that put it there.
+    pub(crate) scratch: RefCell<Vec<u8>>,
     draining: Cell<bool>,
     next_id: Cell<u64>,
 }
@@ -127,6 +129,7 @@ impl Worker {
             metrics,
             process,
             copies: Cell::default(),
+            scratch: RefCell::default(),
             draining: Cell::default(),
             next_id: Cell::default(),
         }

@@ -147,6 +147,11 @@ impl Scrape {
             "Client connections without buffers, waiting for a request",
             &parked,
         )?;
+        let upgraded = self.sum(|shard| &shard.upgraded);
+        let help = "Client connections that have left HTTP, such as for WebSocket";
+        out.gauge("connections_upgraded", help, &upgraded)?;
+        let upgrades = self.sum(|shard| &shard.upgrades);
+        out.counter("upgrades", "Client connections that left HTTP so far", &upgrades)?;
         let limit = self.process.limits.max_connections as u64;
         out.gauge(
             "connections_limit",

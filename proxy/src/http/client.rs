@@ -18,6 +18,7 @@ use super::{
     clock::Tick,
     stream::{Peek, Stream},
     streams::Streams,
+    upgrade::Upgrade,
 };
 use crate::{metrics::CloseReason, process::EntryPoint, worker::Worker};
 
@@ -34,6 +35,8 @@ pub(crate) enum Phase {
     Head,
     /// A request is being served.
     Busy,
+    /// It has left HTTP.
+    Switched,
 }
 
 /// What a connection is told to do.
@@ -72,6 +75,8 @@ pub(crate) struct Client {
     pub(super) is_part: bool,
     /// Bytes that were read ahead and have to be read again.
     pub(super) read_again: RefCell<Bytes>,
+    /// Of the request that is being served.
+    pub(super) upgrade: Upgrade,
     phase: Cell<Phase>,
     /// When the phase began; while busy, when bytes last moved.
     since: Cell<Tick>,
@@ -173,6 +178,7 @@ impl Client {
             stream: RefCell::new(stream.unwrap_or(Stream::Elsewhere)),
             streams: OnceCell::new(),
             read_again: RefCell::default(),
+            upgrade: Upgrade::default(),
             phase: Cell::new(Phase::Fresh),
             since: Cell::new(now),
             order: Cell::new(Order::None),
@@ -231,6 +237,7 @@ impl Client {
         self.flags.pipelined.set(false);
         self.flags.answered.set(false);
         self.flags.ancient.set(ancient);
+        self.upgrade.clear();
         if bodyless {
             self.request_done();
         }
@@ -263,6 +270,11 @@ impl Client {
             .then(|| Duration::from_millis(ago).saturating_sub(clock.tick()))
     }
 
+    /// Whether the request that is being served asks to leave HTTP.
+    pub(crate) fn asks_to_switch(&self) -> bool {
+        self.upgrade.is_asked()
+    }
+
     /// Request and response are complete and nothing waits to be written.
     pub(super) fn exchange_is_over(&self) -> bool {
         let flags = &self.flags;
@@ -292,7 +304,7 @@ impl Client {
         self.flags.read_blocked.set(false);
         match self.phase.get() {
             Phase::Fresh | Phase::Idle | Phase::Parked => self.enter(Phase::Head),
-            Phase::Head => {}
+            Phase::Head | Phase::Switched => {}
             Phase::Busy => {
                 self.since.set(self.worker.clock.now());
                 self.moved.set(self.moved.get() + bytes as u64);

@@ -16,7 +16,7 @@ use super::{
     forwarded::Forwarded,
     headers, loops,
     redirect::{self, Redirect},
-    request, respond,
+    request, respond, upgrade,
 };
 use crate::{
     balance::{Choice, CopyPick, Pick, Visitor},
@@ -90,6 +90,7 @@ fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, 
         return Err(Instead::Redirect(redirect.into()));
     }
     loops::pass(&mut parts.headers)?;
+    let upgrade = upgrade::asked(client, &parts);
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
@@ -106,8 +107,12 @@ fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, 
             secure: entry_point.tls,
             server: &client.worker.process.hostname,
             trusted: client.is_trusted,
+            upgrade: upgrade.as_ref(),
         },
     );
+    if let Some(protocols) = upgrade {
+        upgrade::ask(&mut parts.headers, protocols);
+    }
     parts.version = Version::HTTP_11;
     if body.size_hint().exact().is_none() {
         // without it, hyper takes a GET's body for none
@@ -175,7 +180,7 @@ fn pick(
         .ok_or(Failure::NoServer)?;
     let Way { cookies, copies, .. } = way;
     let shadow = (!copies.is_empty()).then(|| {
-        let upgrade = headers::wants_upgrade(&parts.headers);
+        let upgrade = client.asks_to_switch();
         Shadow::new(
             &client.worker,
             snapshot,
@@ -264,11 +269,11 @@ impl Prepared {
 
 /// Hands an upstream's answer to the client.
 fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Failure> {
+    if sent.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return upgrade::agree(client, sent);
+    }
     let Sent { response, lease, .. } = sent;
     let (mut parts, body) = response.into_parts();
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Failure::Switched);
-    }
     // hyper writes what the client's version asks for
     parts.version = Version::HTTP_11;
     headers::prepare_response(&mut parts.headers);
@@ -297,13 +302,17 @@ impl Exchange {
             }
             respond::failure(self.client.clone(), failure)
         });
-        let status = response.status().as_u16();
-        metrics.count_response(self.client.entry_point, status);
+        let status = response.status();
+        metrics.count_response(self.client.entry_point, status.as_u16());
         if let Some(mut account) = self.account.take() {
-            account.answered(status, Some(response.headers()));
+            account.answered(status.as_u16(), Some(response.headers()));
             response.body_mut().account = Some(account);
         }
-        if self.client.order() == Order::Drain {
+        let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+        if !switches {
+            self.client.upgrade.clear();
+        }
+        if self.client.order() == Order::Drain && !switches {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));

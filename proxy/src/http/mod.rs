@@ -22,6 +22,8 @@ mod respond;
 mod stream;
 mod streams;
 mod tls;
+mod tunnel;
+mod upgrade;
 
 pub(crate) use account::Account;
 pub(crate) use body::RequestBody;

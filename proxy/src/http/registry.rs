@@ -102,7 +102,7 @@ impl Registry {
                 // an upstream that takes nothing leaves the client's bytes where they are
                 client.is_silent().then_some(CloseReason::BodyTimeout)
             }
-            Phase::Busy => None,
+            Phase::Busy | Phase::Switched => None,
         }
     }
 

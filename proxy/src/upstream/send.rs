@@ -85,6 +85,13 @@ pub(crate) struct Errand<'a> {
     pub(crate) origin: Origin<'a>,
 }
 
+impl Errand<'_> {
+    /// Whether the request asks to leave HTTP, which takes a connection of its own.
+    fn switches(&self) -> bool {
+        matches!(self.origin, Origin::Client { client, .. } if client.asks_to_switch())
+    }
+}
+
 /// Sends a request where it was picked to go.
 ///
 /// What is tried again is tried as things are by then: an endpoint that fails may have left, and others come. When a
@@ -200,7 +207,9 @@ impl Sending<'_> {
             }
         }
         let once = !self.request.as_ref().is_some_and(Replay::is_for);
-        if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once) {
+        if !self.errand.switches()
+            && let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once)
+        {
             let replay = self.request.as_ref().and_then(Replay::of);
             match self.over(leaf, &mut lease).await {
                 Ok(response) => return Ok(Sent::new(response, lease)),
@@ -230,7 +239,7 @@ impl Sending<'_> {
             }
         };
         tokio::select! {
-            lease = connect(self.errand.worker, endpoint, &leaf.transport) => lease,
+            lease = connect(self.errand.worker, endpoint, &leaf.transport, self.errand.switches()) => lease,
             () = another_is_there => {
                 endpoint.record_failure(self.errand.worker.clock.exact_millis());
                 Err(Failure::ConnectTimeout)

@@ -29,5 +29,6 @@ mod sticky;
 mod support;
 mod tls;
 mod traffic;
+mod upgrade;
 mod upstream;
 mod weighted;
