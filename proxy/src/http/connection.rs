@@ -231,6 +231,8 @@ mod tests {
     #[test]
     fn a_parked_connection_is_small() {
         assert!(size(run) <= 320, "{}", size(run));
-        assert!(size_of::<Client>() <= 256, "{}", size_of::<Client>());
+        // with the two counts of its `Rc`, what the allocator gives for it is 320 bytes, as it is from 257 on
+        let client = size_of::<Client>() + 2 * size_of::<usize>();
+        assert!(client <= 320, "{client}");
     }
 }
