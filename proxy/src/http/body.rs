@@ -282,7 +282,8 @@ impl Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.client.flags.response_done.set(true);
-        if let Some(account) = self.account.take() {
+        let account = self.account.take();
+        if let Some(account) = account.and_then(|account| self.client.upgrade.go_on(account)) {
             let by_upstream = matches!(self.source, Source::Upstream { .. });
             if matches!(self.source, Source::Upstream { complete: false, .. }) {
                 // unless something else was noted

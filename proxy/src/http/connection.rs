@@ -79,10 +79,14 @@ pub(super) async fn run(client: Rc<Client>) {
 
 /// Goes on without HTTP. In a box of its own, to have its room only where that happens.
 async fn switched(client: &Rc<Client>) {
-    let Some(lease) = client.upgrade.take() else {
+    let Some((lease, account)) = client.upgrade.take() else {
         return;
     };
-    if Box::pin(tunnel::run(client, lease)).await {
+    let orderly = Box::pin(tunnel::run(client, lease)).await;
+    if let Some(account) = account {
+        account.close(client, true);
+    }
+    if orderly {
         client.stream.borrow_mut().take_leave();
     }
 }

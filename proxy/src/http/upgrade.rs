@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 
-use super::{body::ResponseBody, client::Client, headers};
+use super::{account::Account, body::ResponseBody, client::Client, headers};
 use crate::{
     error::Failure,
     upstream::{Lease, Sent},
@@ -22,8 +22,8 @@ pub(super) struct Upgrade(RefCell<Option<Box<Step>>>);
 enum Step {
     /// The client names protocols.
     Asked(HeaderValue),
-    /// The upstream has agreed; its connection goes on as the client's does.
-    Agreed(Lease),
+    /// The upstream has agreed; its connection goes on as the client's does, and so does the exchange.
+    Agreed(Lease, Option<Account>),
 }
 
 impl fmt::Debug for Upgrade {
@@ -47,13 +47,21 @@ impl Upgrade {
 
     /// Whether the upstream has agreed to that.
     pub(super) fn is_agreed(&self) -> bool {
-        matches!(self.0.borrow().as_deref(), Some(Step::Agreed(_)))
+        matches!(self.0.borrow().as_deref(), Some(Step::Agreed(..)))
+    }
+
+    /// After the answer, if the upstream has agreed: the exchange is not over. Gives the account back if it is.
+    pub(super) fn go_on(&self, account: Account) -> Option<Account> {
+        match self.0.borrow_mut().as_deref_mut() {
+            Some(Step::Agreed(_, open)) => open.replace(account),
+            _ => Some(account),
+        }
     }
 
     /// Takes the upstream's connection, if the upstream has agreed.
-    pub(super) fn take(&self) -> Option<Lease> {
+    pub(super) fn take(&self) -> Option<(Lease, Option<Account>)> {
         match *self.0.take()? {
-            Step::Agreed(lease) => Some(lease),
+            Step::Agreed(lease, account) => Some((lease, account)),
             Step::Asked(_) => None,
         }
     }
@@ -102,7 +110,10 @@ pub(super) fn agree(client: &std::rc::Rc<Client>, sent: Sent) -> Result<Response
     headers::prepare_response(headers);
     headers::remove_framing(headers);
     ask(headers, chosen);
-    client.upgrade.0.replace(Some(Box::new(Step::Agreed(lease))));
+    client
+        .upgrade
+        .0
+        .replace(Some(Box::new(Step::Agreed(lease, None))));
     Ok(response)
 }
 

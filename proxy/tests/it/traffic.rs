@@ -321,3 +321,27 @@ async fn prometheus_gets_the_form_that_it_asks_for() {
             .contains("\n# TYPE traefik_service_requests counter\n")
     );
 }
+
+#[tokio::test]
+async fn a_conversation_that_leaves_http_is_over_when_it_ends() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let agree = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(agree.as_bytes()).await;
+        while let Ok(1..) = stream.read(&mut [0; 4096]).await {}
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    let ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    client.send(ask).await;
+    assert_eq!(client.head_response().await.status, 101);
+    fixture.metric_becomes("weir_connections_upgraded", 1.0).await;
+    assert!(!text(&fixture).await.contains("code=\"101\""));
+    drop(client);
+    let conversation = of_service("requests_total", &labels(101, "GET", "websocket"), "main");
+    until("it to be counted", async || {
+        text(&fixture).await.contains(&conversation)
+    })
+    .await;
+}
