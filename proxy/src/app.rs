@@ -26,6 +26,7 @@ use crate::{
     process::{self, Budget, Process},
     state::Registry,
     tls::TlsError,
+    traffic::Buckets,
     worker::Plan,
 };
 
@@ -54,6 +55,8 @@ pub struct Options {
     pub grace_period: Duration,
     /// Bounds.
     pub limits: Limits,
+    /// Of the histograms of how long requests took.
+    pub buckets: Buckets,
     /// How many threads serve.
     pub threads: usize,
 }
@@ -70,6 +73,7 @@ impl Options {
             first_turn: None,
             grace_period: Duration::from_secs(20),
             limits: Limits::default(),
+            buckets: Buckets::default(),
             threads: default_threads(),
         }
     }
@@ -320,6 +324,7 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
         mirror_copies: Budget::new(options.limits.mirror_max_copies),
         mirror_bytes: Budget::new(options.limits.mirror_max_bytes),
         workers,
+        buckets: options.buckets.clone(),
         limits: options.limits.clone(),
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     config,
     limits::{Limits, duration, duration_or_zero},
     telemetry::LogFormat,
+    traffic::Buckets,
 };
 
 /// Serves weighted and mirrored HTTP traffic from the documents that weir-operator writes.
@@ -47,6 +48,9 @@ pub struct Cli {
     /// How log lines look.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
+    /// Upper bounds, in seconds, of the histograms of how long requests took.
+    #[arg(long, value_name = "SECONDS,…", default_value = "0.1,0.3,1.2,5")]
+    metrics_buckets: Buckets,
     #[command(flatten, next_help_heading = "Limits")]
     limits: Limits,
 }
@@ -79,6 +83,7 @@ impl Cli {
             grace_period,
             log_level,
             log_format,
+            metrics_buckets: buckets,
             limits,
         } = self;
         let usage = |problem: String| Self::command().error(ErrorKind::ValueValidation, problem);
@@ -91,6 +96,7 @@ impl Cli {
             drain_delay,
             grace_period,
             limits,
+            buckets,
             threads: threads.map_or_else(app::default_threads, Into::into),
             ..Options::new(config::Options::new(config), entry_points)
         };
@@ -117,6 +123,7 @@ mod tests {
         let command = checked(&["--entrypoint", "web=127.0.0.1:8000", "--threads", "3"]).unwrap();
         assert_eq!(command.options.threads, 3);
         assert_eq!(command.options.limits, Limits::default());
+        assert_eq!(command.options.buckets, Buckets::default());
     }
 
     #[test]
@@ -139,6 +146,7 @@ mod tests {
             &["--entrypoint", "web=127.0.0.1:1", "--threads", "0"],
             &["--entrypoint", "web=127.0.0.1:1", "--log-level", "weir=loud"],
             &["--entrypoint", "web=nowhere"],
+            &["--entrypoint", "web=127.0.0.1:1", "--metrics-buckets", "1,0.5"],
             &[
                 "--entrypoint",
                 "web=127.0.0.1:1,http.redirections.entryPoint.to=websecure",

@@ -15,6 +15,8 @@ pub enum Failure {
     ClientGone,
     /// `CONNECT`, or a transfer coding other than `chunked`.
     NotImplemented,
+    /// The request has come round too often.
+    Loop,
     /// No route matches.
     NoRoute,
     /// The route has nothing usable behind it.
@@ -44,12 +46,13 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::HeadTooLarge,
         Self::RequestBody,
         Self::ClientGone,
         Self::NotImplemented,
+        Self::Loop,
         Self::NoRoute,
         Self::NoServer,
         Self::Resolve,
@@ -71,6 +74,7 @@ impl Failure {
             Self::RequestBody => "request_body",
             Self::ClientGone => "client_gone",
             Self::NotImplemented => "not_implemented",
+            Self::Loop => "loop",
             Self::NoRoute => "no_route",
             Self::NoServer => "no_server",
             Self::Resolve => "resolve",
@@ -92,6 +96,7 @@ impl Failure {
             Self::BadRequest | Self::RequestBody | Self::ClientGone => StatusCode::BAD_REQUEST,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
             Self::Resolve | Self::Connect | Self::Closed | Self::Broken => StatusCode::BAD_GATEWAY,

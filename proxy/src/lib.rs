@@ -3,7 +3,7 @@
 //! ```text
 //! files ─► config ─► state ──swap──► workers (one a core): http ─► balance ─► upstream
 //!                                        │                            └─► mirror
-//!                      admin ◄───────────┴─ metrics
+//!                      admin ◄───────────┴─ metrics, traffic
 //! ```
 //!
 //! [`app`] puts the parts together. A [`app::Proxy`] has no state outside itself, so several can run in
@@ -31,5 +31,6 @@ pub mod state;
 pub mod sticky;
 pub mod telemetry;
 pub mod tls;
+pub mod traffic;
 mod upstream;
 mod worker;

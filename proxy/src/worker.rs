@@ -31,6 +31,8 @@ use crate::{
 pub(crate) struct Worker {
     /// What all workers share.
     pub(crate) process: Arc<Process>,
+    /// Among the workers.
+    pub(crate) index: usize,
     pub(crate) clock: Clock,
     pub(crate) connections: Registry,
     pub(crate) upstreams: Upstreams,
@@ -41,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) server: http1::Builder,
     /// Mirrored copies under way.
     pub(crate) copies: Cell<usize>,
+    /// Room to copy through; what is in it is over with the poll that put it there.
+    pub(crate) scratch: RefCell<Vec<u8>>,
     draining: Cell<bool>,
     next_id: Cell<u64>,
 }
@@ -113,10 +117,12 @@ impl Worker {
             resolver: Resolver::new(process.dns_servers.clone()),
             snapshots: RefCell::new(current.reader()),
             server: server(limits),
+            index,
             clock,
             metrics,
             process,
             copies: Cell::default(),
+            scratch: RefCell::default(),
             draining: Cell::default(),
             next_id: Cell::default(),
         }

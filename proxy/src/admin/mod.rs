@@ -1,9 +1,11 @@
 //! The admin port: `/livez`, `/readyz`, `/metrics`, `/config`, `/health`. It changes nothing and shows no secret.
 
 mod collect;
+mod format;
 mod health;
 mod pages;
 mod timestamp;
+mod traffic;
 
 use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::client::Client;
+use super::{account::Account, client::Client};
 use crate::{
     mirror::{Capture, Kept},
     upstream::Lease,
@@ -46,8 +46,8 @@ impl FromClient {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if self.client.is_part {
             self.client.flags.read_blocked.set(polled.is_pending());
-            if polled.is_ready() {
-                self.client.has_moved();
+            if let Poll::Ready(frame) = &polled {
+                self.client.has_moved(size(frame.as_ref()));
             }
         }
         let data = match ready!(polled) {
@@ -55,6 +55,9 @@ impl FromClient {
             Some(Err(error)) => Some(Err(error)),
             None => None,
         };
+        if let Some(Ok(data)) = &data {
+            self.client.has_received(data.len());
+        }
         if data.is_none() || self.body.is_end_stream() {
             self.client.request_done();
         }
@@ -113,9 +116,20 @@ impl Body for RequestBody {
     }
 }
 
+/// Bytes that a frame takes on a connection, if it brings any.
+fn size(frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> usize {
+    const HEAD: usize = 9;
+    match frame.and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+        Some(data) if !data.is_empty() => data.len() + HEAD,
+        _ => 0,
+    }
+}
+
 /// What is sent to a client. When it is dropped, the response is over.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
+    /// Of the exchange that it ends; once it is the answer.
+    pub(super) account: Option<Account>,
     client: Rc<Client>,
     source: Source,
 }
@@ -137,6 +151,7 @@ impl ResponseBody {
     pub(super) fn own(client: Rc<Client>, text: &'static str) -> Self {
         let text = if client.flags.bodyless.get() { "" } else { text };
         Self {
+            account: None,
             client,
             source: Source::Own(Bytes::from_static(text.as_bytes())),
         }
@@ -146,6 +161,7 @@ impl ResponseBody {
     pub(super) fn upstream(client: Rc<Client>, body: Incoming, lease: Lease) -> Self {
         let complete = body.is_end_stream();
         Self {
+            account: None,
             client,
             source: Source::Upstream {
                 body,
@@ -164,10 +180,17 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self { client, source } = self.get_mut();
+        let Self {
+            account,
+            client,
+            source,
+        } = self.get_mut();
         match source {
             Source::Own(bytes) => {
                 let all = std::mem::take(bytes);
+                if let Some(account) = account {
+                    account.sent(all.len());
+                }
                 Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
             }
             Source::Upstream { body, complete, .. } => {
@@ -175,9 +198,19 @@ impl Body for ResponseBody {
                 if client.is_part {
                     // the next one is asked for when there is room for it
                     client.flags.write_blocked.set(polled.is_ready());
-                    client.has_moved();
+                    client.has_moved(match &polled {
+                        Poll::Ready(frame) => size(frame.as_ref()),
+                        Poll::Pending => 0,
+                    });
                 }
                 let frame = ready!(polled);
+                if let (Some(account), Some(Ok(frame))) = (account, &frame) {
+                    match (frame.data_ref(), frame.trailers_ref()) {
+                        (Some(data), _) => account.sent(data.len()),
+                        (_, Some(trailers)) => account.trailers(trailers),
+                        _ => {}
+                    }
+                }
                 *complete = match &frame {
                     None => true,
                     Some(Ok(frame)) => frame.is_trailers() || body.is_end_stream(),
@@ -206,6 +239,9 @@ impl Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.client.flags.response_done.set(true);
+        if let Some(account) = self.account.take() {
+            account.close(&self.client);
+        }
         if let Source::Upstream {
             lease,
             complete: true,

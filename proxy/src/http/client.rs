@@ -18,8 +18,9 @@ use super::{
     clock::Tick,
     stream::{Peek, Stream},
     streams::Streams,
+    upgrade::Upgrade,
 };
-use crate::{process::EntryPoint, worker::Worker};
+use crate::{metrics::CloseReason, process::EntryPoint, worker::Worker};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) enum Phase {
     Head,
     /// A request is being served.
     Busy,
+    /// It has left HTTP.
+    Switched,
 }
 
 /// What a connection is told to do.
@@ -70,6 +73,8 @@ pub(crate) struct Client {
     pub(super) is_part: bool,
     /// Bytes that were read ahead and have to be read again.
     pub(super) read_again: RefCell<Bytes>,
+    /// Of the request that is being served.
+    pub(super) upgrade: Upgrade,
     phase: Cell<Phase>,
     /// When the phase began; while busy, when bytes last moved.
     since: Cell<Tick>,
@@ -78,8 +83,14 @@ pub(crate) struct Client {
     /// How often bytes came, and how often they had when the request was complete.
     reads: Cell<u32>,
     reads_of_request: Cell<u32>,
+    /// Bytes that were read, of a request; for a part, of bodies in both directions.
+    moved: Cell<u64>,
+    /// The same at a time when the body came fast enough, and that time.
+    mark: Cell<(Tick, u64)>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
+    /// Bytes of the request's body so far.
+    received: Cell<u64>,
     pub(super) flags: Flags,
 }
 
@@ -153,13 +164,17 @@ impl Client {
             stream: RefCell::new(stream.unwrap_or(Stream::Elsewhere)),
             streams: OnceCell::new(),
             read_again: RefCell::default(),
+            upgrade: Upgrade::default(),
             phase: Cell::new(Phase::Fresh),
             since: Cell::new(now),
             order: Cell::new(Order::None),
             waker: RefCell::default(),
             reads: Cell::default(),
             reads_of_request: Cell::default(),
+            moved: Cell::default(),
+            mark: Cell::default(),
             request_done_at: Cell::default(),
+            received: Cell::default(),
             flags: Flags::default(),
         }
     }
@@ -201,14 +216,27 @@ impl Client {
     /// A request's head has come.
     pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
         self.enter(Phase::Busy);
+        self.received.set(0);
+        self.set_mark();
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
         self.flags.pipelined.set(false);
         self.flags.answered.set(false);
         self.flags.ancient.set(ancient);
+        self.upgrade.clear();
         if bodyless {
             self.request_done();
         }
+    }
+
+    /// Bytes of the request's body were read.
+    pub(super) fn has_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// Bytes of the request's body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// The request was read to its end.
@@ -228,6 +256,11 @@ impl Client {
             .then(|| Duration::from_millis(ago).saturating_sub(clock.tick()))
     }
 
+    /// Whether the request that is being served asks to leave HTTP.
+    pub(crate) fn asks_to_switch(&self) -> bool {
+        self.upgrade.is_asked()
+    }
+
     /// Request and response are complete and nothing waits to be written.
     pub(super) fn exchange_is_over(&self) -> bool {
         let flags = &self.flags;
@@ -243,18 +276,25 @@ impl Client {
         self.enter(if early { Phase::Head } else { Phase::Idle });
     }
 
-    /// Bytes were read.
-    pub(super) fn has_read(&self) {
-        if self.streams.get().is_some() {
+    /// So many bytes were read.
+    pub(super) fn has_read(&self, bytes: usize) {
+        if let Some(streams) = self.streams.get() {
             // whose they are is told by the streams
+            if streams.has_read(bytes, &self.worker.process.limits) && self.order.get() < Order::Close {
+                self.worker.metrics.closed[CloseReason::Flood as usize].inc();
+                self.tell(Order::Close);
+            }
             return;
         }
         self.reads.set(self.reads.get().wrapping_add(1));
         self.flags.read_blocked.set(false);
         match self.phase.get() {
             Phase::Fresh | Phase::Idle | Phase::Parked => self.enter(Phase::Head),
-            Phase::Head => {}
-            Phase::Busy => self.since.set(self.worker.clock.now()),
+            Phase::Head | Phase::Switched => {}
+            Phase::Busy => {
+                self.since.set(self.worker.clock.now());
+                self.moved.set(self.moved.get() + bytes as u64);
+            }
         }
     }
 
@@ -266,9 +306,26 @@ impl Client {
         }
     }
 
-    /// A piece of a body came or went.
-    pub(super) fn has_moved(&self) {
+    /// A piece of a body came or went, of so many bytes.
+    pub(super) fn has_moved(&self, bytes: usize) {
         self.since.set(self.worker.clock.now());
+        self.moved.set(self.moved.get() + bytes as u64);
+    }
+
+    /// How many bytes have moved.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.get()
+    }
+
+    /// When the body was last fast enough, and how many bytes have moved since.
+    pub(super) fn mark(&self) -> (Tick, u64) {
+        let (at, moved) = self.mark.get();
+        (at, self.moved.get() - moved)
+    }
+
+    /// The body is fast enough so far.
+    pub(super) fn set_mark(&self) {
+        self.mark.set((self.worker.clock.now(), self.moved.get()));
     }
 
     pub(super) fn order(&self) -> Order {

@@ -1,6 +1,7 @@
 //! Clients' side of the data path: connections, requests, the headers that change on the way.
 
 pub(crate) mod accept;
+mod account;
 mod body;
 mod client;
 mod clock;
@@ -10,6 +11,7 @@ mod forwarded;
 mod headers;
 mod http2;
 mod io;
+mod loops;
 mod opening;
 mod path;
 mod proxy_protocol;
@@ -20,7 +22,10 @@ mod respond;
 mod stream;
 mod streams;
 mod tls;
+mod tunnel;
+mod upgrade;
 
+pub(crate) use account::Account;
 pub(crate) use body::RequestBody;
 pub(crate) use client::{Client, Order};
 pub(crate) use clock::{Clock, Tick, Ticks};

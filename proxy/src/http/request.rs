@@ -22,8 +22,12 @@ pub(super) fn normalize(parts: &mut Parts) -> Result<(), Failure> {
     // may hold a promise to upgrade, which the upstream's connection must not see
     parts.extensions.clear();
     if let Some(authority) = parts.uri.authority() {
-        // a user's name and password are not part of the host
-        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        // a user's name and password are not part of the host; a second `@` could be taken for either
+        let host = match authority.as_str().split_once('@') {
+            Some((_, host)) if host.contains('@') => return Err(Failure::BadRequest),
+            Some((_, host)) => host,
+            None => authority.as_str(),
+        };
         let host = HeaderValue::try_from(host).map_err(|_| Failure::BadRequest)?;
         let target = parts.uri.path_and_query().cloned().ok_or(Failure::BadRequest)?;
         parts.headers.insert(HOST, host);

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admin;
+mod attacks;
 mod binary;
 mod dns;
 mod drain;
@@ -24,5 +25,7 @@ mod retry;
 mod sticky;
 mod support;
 mod tls;
+mod traffic;
+mod upgrade;
 mod upstream;
 mod weighted;

@@ -6,8 +6,10 @@ mod client;
 mod dns;
 mod documents;
 mod fixture;
+pub mod frames;
 pub mod http2;
 pub mod probes;
+mod recorder;
 
 pub use authority::{Authority, Certified};
 pub use backend::{Backend, RawBackend, Received, Speaks, answer};
@@ -15,3 +17,4 @@ pub use client::{Client, Response, get, secure};
 pub use dns::{Answer, Dns};
 pub use documents::{Documents, secret_id, sticky_cookie};
 pub use fixture::{Fixture, until};
+pub use recorder::Recorder;
