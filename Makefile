@@ -31,9 +31,9 @@ test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks 
 	else echo "left out: make e2e, which needs Go 1.26 to build the Kubernetes components"; fi
 	@if reasons=$$(e2e/tools/node-needs); then $(MAKE) images REGISTRY= && $(MAKE) e2e-node IMAGES=$(IMAGES); \
 	else echo "left out: make images e2e-node, which cannot run here:"; echo "$$reasons"; fi
+	@$(MAKE) --no-print-directory conformance
 	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features
-	@$(MAKE) --no-print-directory conformance
 
 lint: ## check formatting, run clippy with warnings as errors, and cargo-deny where it is installed
 	$(CARGO) fmt --all --check
