@@ -11,6 +11,7 @@ use crate::support::{
         CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, Raw, SETTINGS,
         Said, WINDOW_UPDATE, block, frame, request,
     },
+    until,
 };
 
 const FLOOD: &str = "weir_connections_closed_total{reason=\"flood\"}";
@@ -114,8 +115,13 @@ async fn large_bodies_and_many_requests_are_no_flood() {
             &block(&request("POST", "/", &[])),
         ))
         .await;
-    for _ in 0..6_000 {
-        assert!(client.send(&frame(DATA, 0, stream, b"x")).await);
+    for round in 1..=20 {
+        assert!(client.send(&frame(DATA, 0, stream, b"x").repeat(200)).await);
+        // of pieces that wait for their upstream, the library holds only so many
+        until("the pieces to be passed on", async || {
+            scene.upstream.all().matches("1\r\nx\r\n").count() == 200 * round
+        })
+        .await;
     }
     client.send(&frame(DATA, END_STREAM, stream, b"x")).await;
     assert_eq!(client.answer(stream).await, Said::Status(200));
