@@ -182,7 +182,10 @@ mod tests {
         assert!(waiting.len() >= MOST && waiting.len() < MOST + 4096);
         writer.write(&entry, &OUTCOME, &dropped);
         writer.flush();
-        let more = writer.lines.take(String::new());
+        // what waited on the worker's side, and then the line that came last
+        let mut more = writer.lines.take(String::new());
+        writer.flush();
+        more.push_str(&writer.lines.take(String::new()));
         let lines = waiting.lines().count() + more.lines().count();
         assert_eq!(lines as u64, written + 1 - dropped.get());
         assert!(waiting.ends_with("}\n") && more.ends_with("}\n"));
