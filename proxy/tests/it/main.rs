@@ -23,6 +23,7 @@ mod mirror_isolation;
 mod reload;
 mod retry;
 mod sticky;
+mod sticky_scale;
 mod support;
 mod tls;
 mod traffic;
