@@ -29,6 +29,7 @@ mod mirror_memory;
 mod reload;
 mod retry;
 mod sticky;
+mod sticky_scale;
 mod streaming;
 mod support;
 mod tls;
