@@ -14,6 +14,10 @@ use crate::{
     state::{Endpoint, Leaf},
 };
 
+/// Bytes of a host and of a path that are logged: honest ones have fewer, and lines are bounded by that.
+const MOST_OF_HOST: usize = 512;
+const MOST_OF_PATH: usize = 8192;
+
 /// What is known of a request and its client from the head on.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -66,20 +70,18 @@ impl Entry {
     ) -> Box<Self> {
         let uri = request.uri();
         let host = match (request.headers().get(HOST), uri.authority()) {
-            (Some(host), _) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
-            // a user's name and password are nobody's business
-            (None, Some(authority)) => authority
-                .as_str()
-                .rsplit('@')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            (None, None) => String::new(),
+            (Some(host), _) => host.as_bytes(),
+            (None, Some(authority)) => authority.as_str().as_bytes(),
+            (None, None) => b"",
         };
-        let path = match uri.query() {
+        // a user's name and password are nobody's business
+        let host = host.rsplit(|byte| *byte == b'@').next().unwrap_or_default();
+        let host = String::from_utf8_lossy(&host[..host.len().min(MOST_OF_HOST)]).into_owned();
+        let mut path = match uri.query() {
             Some(query) if !drop_query => format!("{}?{query}", uri.path()),
             _ => uri.path().to_owned(),
         };
+        path.truncate(path.floor_char_boundary(MOST_OF_PATH));
         Box::new(Self {
             client: client.into(),
             count,

@@ -43,16 +43,9 @@ pub(super) fn write(out: &mut impl Write, entry: &Entry, outcome: &Outcome<'_>) 
     // from when it was sent to the response's end: what is left is ours
     let origin = way.sent_after.map(|after| took.saturating_sub(after));
     let mut line = Members { out, first: true };
-    // a forwarder that is believed tells the address alone
-    match entry.client.port() {
-        0 => line.plain("ClientAddr", entry.client.ip())?,
-        _ => line.plain("ClientAddr", entry.client)?,
-    }
+    line.plain("ClientAddr", entry.client)?;
     line.plain("ClientHost", entry.client.ip())?;
-    match entry.client.port() {
-        0 => line.text("ClientPort", "-")?,
-        port => line.plain("ClientPort", port)?,
-    }
+    line.plain("ClientPort", entry.client.port())?;
     line.text("ClientUsername", "-")?;
     line.number("DownstreamContentSize", outcome.sent)?;
     line.number("DownstreamStatus", outcome.status)?;

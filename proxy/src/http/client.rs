@@ -37,6 +37,8 @@ pub(crate) enum Phase {
     Busy,
     /// It has left HTTP.
     Switched,
+    /// The same after one of both sides has ended.
+    HalfSwitched,
 }
 
 /// What a connection is told to do.
@@ -62,7 +64,7 @@ pub(crate) struct Client {
     pub(crate) entry_point: usize,
     /// The client's address.
     pub(crate) peer: IpAddr,
-    /// Its port; 0: not known.
+    /// Its port.
     pub(crate) port: u16,
     /// The same as a header's value.
     pub(crate) peer_header: HeaderValue,
@@ -151,9 +153,9 @@ impl Client {
     }
 
     /// The same connection, of which is known by now whose it is.
-    pub(super) fn of(&self, peer: IpAddr) -> Self {
+    pub(super) fn of(&self, peer: SocketAddr) -> Self {
         let (worker, stream) = (self.worker.clone(), self.stream.replace(Stream::Elsewhere));
-        let client = Self::from(worker, self.entry_point, stream, (peer, 0));
+        let client = Self::from(worker, self.entry_point, stream, (peer.ip(), peer.port()));
         client.order.set(self.order.get());
         client
     }
@@ -314,6 +316,7 @@ impl Client {
         match self.phase.get() {
             Phase::Fresh | Phase::Idle | Phase::Parked => self.enter(Phase::Head),
             Phase::Head | Phase::Switched => {}
+            Phase::HalfSwitched => self.since.set(self.worker.clock.now()),
             Phase::Busy => {
                 self.since.set(self.worker.clock.now());
                 self.count(bytes);
@@ -324,7 +327,7 @@ impl Client {
     /// Bytes were written.
     pub(super) fn has_written(&self) {
         self.flags.write_blocked.set(false);
-        if matches!(self.phase.get(), Phase::Head | Phase::Busy) {
+        if matches!(self.phase.get(), Phase::Head | Phase::Busy | Phase::HalfSwitched) {
             self.since.set(self.worker.clock.now());
         }
     }

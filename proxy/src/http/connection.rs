@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt as _;
 
 use super::{
+    account::Account,
     client::{Client, Order, Phase},
     forward, http2,
     io::ClientIo,
@@ -82,12 +83,23 @@ async fn switched(client: &Rc<Client>) {
     let Some((lease, account)) = client.upgrade.take() else {
         return;
     };
-    let orderly = Box::pin(tunnel::run(client, lease)).await;
-    if let Some(account) = account {
-        account.close(client, true);
-    }
-    if orderly {
+    let _closed = Closed { account, client };
+    if Box::pin(tunnel::run(client, lease)).await {
         client.stream.borrow_mut().take_leave();
+    }
+}
+
+/// Closes the account of a conversation when it is over, also when that is because the proxy is.
+struct Closed<'a> {
+    account: Option<Account>,
+    client: &'a Client,
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        if let Some(account) = self.account.take() {
+            account.close(self.client, true);
+        }
     }
 }
 
@@ -205,7 +217,7 @@ pub(super) async fn linger(client: &Rc<Client>) {
     let complete = match client.phase() {
         Phase::Busy => client.flags.request_done.get(),
         Phase::Head => false,
-        Phase::Fresh | Phase::Idle | Phase::Parked | Phase::Switched => true,
+        Phase::Fresh | Phase::Idle | Phase::Parked | Phase::Switched | Phase::HalfSwitched => true,
     };
     if complete {
         return;

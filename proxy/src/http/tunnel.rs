@@ -2,7 +2,8 @@
 //! have come to their end, or one breaks.
 //!
 //! There is no limit on how long nothing may come, as Traefik has none: WebSocket has pings of its own, and the kernel finds
-//! out about clients that vanish. While the proxy drains it goes on until the grace period is over.
+//! out about clients that vanish. After one side has ended, which is the last that is heard of it, the other may be silent for
+//! as long as a connection may be unused. While the proxy drains it goes on until the grace period is over.
 
 use std::{
     future::poll_fn,
@@ -48,7 +49,13 @@ pub(super) async fn run(client: &Rc<Client>, lease: Lease) -> bool {
         match (one, other) {
             (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
-            _ => Poll::Pending,
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+            _ => {
+                if client.phase() == Phase::Switched {
+                    client.enter(Phase::HalfSwitched);
+                }
+                Poll::Pending
+            }
         }
     });
     matches!(copied.await, Some(Ok(()))) && [there.source, back.source] == [Source::Ended; 2]
