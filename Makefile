@@ -17,7 +17,7 @@ TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"targ
 BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet conformance images e2e e2e-node bench-operator doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet conformance images e2e e2e-node fuzz bench-operator doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,13 @@ demo-quiet: build
 # h2spec, and WebSocket's cases with the proxy and without
 conformance: ## run the suites of others against the proxy: HTTP/2 and WebSocket
 	@proxy/tests/conformance/run
+
+FUZZ_SECONDS ?= 60
+
+# As tests they run for a moment each.
+fuzz: ## try inputs that nobody would write on all that reads any, each for FUZZ_SECONDS
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test $(CARGO_FLAGS) -p weir-operator --all-features --test fuzz -- --nocapture
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test $(CARGO_FLAGS) -p weir-proxy --all-features --lib fuzz:: -- --nocapture
 
 IMAGES ?= images
 REGISTRY ?=

@@ -19,6 +19,8 @@ mod control;
 mod dns;
 pub mod drain;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
 pub mod health;
 mod http;
 pub mod limits;

@@ -8,6 +8,8 @@ mod clock;
 mod connection;
 mod forward;
 mod forwarded;
+#[cfg(test)]
+mod fuzz;
 mod headers;
 mod http2;
 mod io;

@@ -108,6 +108,15 @@ fn header(bytes: &[u8]) -> Header {
     }
 }
 
+/// How long a header is, where these bytes are one.
+#[cfg(test)]
+pub(super) fn header_length(bytes: &[u8]) -> Option<usize> {
+    match header(bytes) {
+        Header::Complete(length, _) => Some(length),
+        Header::Absent | Header::Incomplete | Header::Malformed => None,
+    }
+}
+
 /// Whether bytes and a beginning are the same as far as both go.
 fn begins(bytes: &[u8], beginning: &[u8]) -> bool {
     bytes.iter().zip(beginning).all(|(one, other)| one == other)
@@ -204,7 +213,10 @@ mod tests {
     #[test]
     fn a_line_tells_the_address() {
         for (line, source) in [
-            ("PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n", at("192.0.2.1:56324")),
+            (
+                "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n",
+                at("192.0.2.1:56324"),
+            ),
             ("PROXY TCP6 2001:db8::1 ::1 1 65535\r\n", at("[2001:db8::1]:1")),
             ("PROXY UNKNOWN\r\n", None),
             ("PROXY UNKNOWN ffff:f...f:ffff ::1 whatever\r\n", None),

@@ -92,7 +92,9 @@ impl Registry {
         let flags = &client.flags;
         match client.phase() {
             Phase::Fresh | Phase::Head => passed(self.head).then_some(CloseReason::HeadTimeout),
-            Phase::Idle | Phase::Parked | Phase::HalfSwitched => passed(self.idle).then_some(CloseReason::Idle),
+            Phase::Idle | Phase::Parked | Phase::HalfSwitched => {
+                passed(self.idle).then_some(CloseReason::Idle)
+            }
             Phase::Busy if flags.write_blocked.get() && passed(self.write) => Some(CloseReason::WriteTimeout),
             Phase::Busy
                 if !flags.request_done.get()
