@@ -16,8 +16,8 @@ use crate::{
 /// What is noted of an exchange until it is over.
 #[derive(Debug)]
 pub(crate) struct Account {
-    /// When the head was there, since the process's start.
-    started: Duration,
+    /// When the head was there, in nanoseconds since the process's start.
+    started: u64,
     kind: Kind,
     /// Where it went last.
     service: Cell<Option<ServiceId>>,
@@ -38,7 +38,7 @@ impl Account {
             Entry::new((client.peer, client.port), count, request, drop_query)
         });
         Self {
-            started: worker.process.start.elapsed(),
+            started: worker.process.start.elapsed().as_nanos() as u64,
             kind: Kind::of(request.method(), request.headers()),
             service: Cell::new(None),
             sent: 0,
@@ -91,7 +91,8 @@ impl Account {
 
     /// How long ago the head was there.
     fn since(&self, worker: &Worker) -> Duration {
-        worker.process.start.elapsed().saturating_sub(self.started)
+        let started = Duration::from_nanos(self.started);
+        worker.process.start.elapsed().saturating_sub(started)
     }
 
     /// It is over; `by_upstream`: the answer was an upstream's.

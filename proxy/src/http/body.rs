@@ -35,8 +35,8 @@ pub(crate) enum RequestBody {
 pub(crate) struct FromClient {
     body: Incoming,
     client: Rc<Client>,
-    /// Before it, nothing is read.
-    permission: Option<Permission>,
+    /// Before it, nothing is read. In a box, as few are asked for.
+    permission: Option<Box<Permission>>,
 }
 
 impl FromClient {
@@ -93,7 +93,7 @@ impl RequestBody {
         let (Self::Client(body) | Self::Captured(body, _)) = self else {
             return false;
         };
-        body.permission = Some(permission);
+        body.permission = Some(Box::new(permission));
         true
     }
 

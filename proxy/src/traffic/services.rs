@@ -1,6 +1,9 @@
 //! The services that requests are counted for, found again by their names.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, OnceLock, Weak},
+};
 
 use hashbrown::HashMap;
 
@@ -17,11 +20,11 @@ pub struct Service {
 }
 
 /// Where a snapshot has a service, and which one that is: places are used again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceId {
     pub(crate) place: u32,
-    /// Above 0, and another one for each service.
-    number: u32,
+    /// Another one for each service.
+    number: NonZeroU32,
 }
 
 impl Service {
@@ -38,13 +41,24 @@ impl Service {
 }
 
 /// Finds the counts of a service that an earlier snapshot had. Keeps nothing alive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Services {
     known: HashMap<Arc<str>, (u32, Weak<Service>)>,
     /// Places that may be used again.
     free: Vec<u32>,
     places: u32,
-    numbers: u32,
+    numbers: NonZeroU32,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            free: Vec::new(),
+            places: 0,
+            numbers: NonZeroU32::MIN,
+        }
+    }
 }
 
 impl Services {
@@ -58,7 +72,7 @@ impl Services {
             self.places += 1;
             self.places - 1
         });
-        self.numbers = self.numbers.wrapping_add(1).max(1);
+        self.numbers = self.numbers.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let service = Arc::new(Service {
             id: ServiceId {
                 place,
