@@ -14,9 +14,11 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, error::ProtocolError, protocol::CloseFrame},
 };
 use weir_model::document::Scheme;
+use weir_proxy::access_log::Format;
 
 use crate::support::{
-    Authority, Backend, Client, Documents, Fixture, RawBackend, Response, answer, secret_id, secure, until,
+    Authority, Backend, Client, Documents, Fixture, Logged, RawBackend, Response, answer, secret_id, secure,
+    until,
 };
 
 const UPGRADED: &str = "weir_connections_upgraded";
@@ -481,10 +483,12 @@ async fn a_drain_lets_them_go_on_until_they_end() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_grace_period_ends_them() {
+async fn the_end_of_the_grace_period_ends_them_and_they_are_logged() {
     let backend = echo().await;
+    let logged = Logged::new();
     let fixture = Fixture::with(&Documents::one(backend.address), |options| {
         options.grace_period = Duration::from_millis(300);
+        logged.log(options, Format::Json);
     })
     .await;
     let mut client = agreed(fixture.web).await;
@@ -495,6 +499,7 @@ async fn the_end_of_the_grace_period_ends_them() {
         .await
         .unwrap()
         .unwrap();
+    assert_eq!(logged.objects(1).await[0]["DownstreamStatus"], 101);
 }
 
 #[tokio::test]
