@@ -230,8 +230,15 @@ impl Body for ResponseBody {
                 }
                 Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
             }
-            Source::Upstream { body, complete, .. } => {
-                let polled = Pin::new(&mut *body).poll_frame(cx);
+            Source::Upstream {
+                body,
+                complete,
+                lease,
+            } => {
+                let polled = match lease {
+                    Some(lease) => lease.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
+                    None => Pin::new(&mut *body).poll_frame(cx),
+                };
                 if client.is_part {
                     // the next one is asked for when there is room for it
                     client.flags.write_blocked.set(polled.is_ready());

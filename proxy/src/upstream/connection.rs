@@ -3,8 +3,11 @@
 use std::{
     cell::Cell,
     fmt,
+    future::poll_fn,
+    pin::pin,
     rc::Rc,
     sync::{Arc, Weak},
+    task::{Context, Poll, Waker},
 };
 
 use futures::future::Either;
@@ -14,9 +17,9 @@ use hyper::{
     client::conn::{TrySendError, http1, http2},
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::unconstrained};
 
-use super::{convert, socket::Socket, switch::Switched};
+use super::{convert, driver::Driver, socket::Socket, switch::Switched};
 use crate::{
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
@@ -56,6 +59,8 @@ impl About {
 pub(super) struct Exclusive {
     pub(super) about: About,
     pub(super) sender: http1::SendRequest<RequestBody>,
+    /// Driven by who has the connection; none: it runs in a task of its own, or is over.
+    pub(super) driver: Option<Driver>,
     pub(super) socket: Socket,
     /// For a request that asks to leave HTTP: what is left then.
     pub(super) switched: Option<oneshot::Receiver<Box<Switched>>>,
@@ -67,6 +72,71 @@ impl Exclusive {
     pub(super) fn is_ready(&self, sure: bool) -> bool {
         self.sender.is_ready() && (!sure || self.socket.is_silent())
     }
+
+    /// Sends a request and waits for its answer's head.
+    fn send(&mut self, request: Request<RequestBody>) -> impl Future<Output = Answer> {
+        let Self { sender, driver, .. } = self;
+        // its answer comes from the driver, so that its own wake-ups are of no use, nor is its part in what a task may do at once
+        let answer = unconstrained(match driver {
+            Some(driver) => driver.quietly(|| sender.try_send_request(request)),
+            None => sender.try_send_request(request),
+        });
+        async move {
+            let mut answer = pin!(answer);
+            poll_fn(|cx| match drive(driver, cx) {
+                Drive::Goes => answer.as_mut().poll(&mut Context::from_waker(Waker::noop())),
+                Drive::Gone => answer.as_mut().poll(cx),
+            })
+            .await
+        }
+    }
+
+    /// Goes to rest after a request. False: it is over, or not through with the request.
+    pub(super) fn retire(&mut self) -> bool {
+        let unsettled = |driver: &mut Driver| driver.retire() || !self.sender.is_ready();
+        if self.driver.as_mut().is_some_and(unsettled) {
+            return self.look_after();
+        }
+        self.sender.is_ready()
+    }
+
+    /// Sees to what happened while it rests. False: it is over.
+    pub(super) fn look_after(&mut self) -> bool {
+        if let Some(driver) = &mut self.driver
+            && driver.rest().is_ready()
+        {
+            self.driver = None;
+            return false;
+        }
+        self.sender.is_ready()
+    }
+
+    /// Says goodbye, where the protocol has such.
+    pub(super) fn close(mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.detach(|| {});
+        }
+    }
+}
+
+/// What comes of a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drive {
+    /// It did what it could.
+    Goes,
+    /// There is none.
+    Gone,
+}
+
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) -> Drive {
+    let Some(there) = driver else {
+        return Drive::Gone;
+    };
+    if there.poll(cx).is_pending() {
+        return Drive::Goes;
+    }
+    *driver = None;
+    Drive::Gone
 }
 
 impl fmt::Debug for Exclusive {
@@ -76,6 +146,9 @@ impl fmt::Debug for Exclusive {
             .finish_non_exhaustive()
     }
 }
+
+/// What comes of a request; when it could not be sent, with the request.
+type Answer = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// A connection that speaks HTTP/2: several requests share it. It ends when nobody has it any more.
 #[derive(Debug)]
@@ -161,16 +234,46 @@ impl Lease {
     }
 
     /// Sends the request. An error that comes with it means that none of it was sent.
-    pub(super) fn send(
-        &mut self,
-        mut request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + use<> {
+    pub(super) fn send(&mut self, mut request: Request<RequestBody>) -> impl Future<Output = Answer> {
         match &mut self.held {
-            Held::Exclusive { connection, .. } => Either::Left(connection.sender.try_send_request(request)),
+            Held::Exclusive { connection, .. } => Either::Left(connection.send(request)),
             Held::Stream(Stream(shared)) => {
                 convert::to_http2(&mut request, shared.secure);
                 Either::Right(shared.sender.clone().try_send_request(request))
             }
+        }
+    }
+
+    /// Polls for what comes over this connection, which is driven meanwhile.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let Held::Exclusive { connection, .. } = &mut self.held else {
+            return ask(cx);
+        };
+        let Some(driver) = &connection.driver else {
+            return ask(cx);
+        };
+        // whatever comes, comes from the driver, so that its own wake-up is of no use
+        let mut nobody = Context::from_waker(Waker::noop());
+        if let Poll::Ready(there) = driver.quietly(|| ask(&mut nobody)) {
+            return Poll::Ready(there);
+        }
+        match drive(&mut connection.driver, cx) {
+            Drive::Goes => ask(&mut nobody),
+            Drive::Gone => ask(cx),
+        }
+    }
+
+    /// Lets the connection go on by itself: something is under way that does not wait for what its holder reads.
+    pub(super) fn detach(&mut self) {
+        if let Held::Exclusive { connection, .. } = &mut self.held
+            && let Some(driver) = connection.driver.take()
+        {
+            let (worker, endpoint) = (self.worker.clone(), connection.about.endpoint);
+            driver.detach(move || worker.upstreams.forget_closed(endpoint, &worker.metrics));
         }
     }
 

@@ -3,12 +3,14 @@
 mod connect;
 mod connection;
 mod convert;
+mod driver;
 mod others;
 mod pool;
 mod send;
 mod socket;
 mod speak;
 mod switch;
+mod watch;
 
 pub(crate) use connection::Lease;
 pub(crate) use pool::Upstreams;

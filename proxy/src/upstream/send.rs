@@ -276,6 +276,12 @@ impl Sending<'_> {
             }
         };
         let answer = answer.map_err(|error| self.take_back(error, lease))?;
+        if let Origin::Client { client, .. } = self.errand.origin
+            && !client.is_complete()
+        {
+            // a client may send all of it before it reads anything
+            lease.detach();
+        }
         if answer.version() < Version::HTTP_11 {
             // hyper would leave the body of a next request out where its length is not known
             lease.use_up();

@@ -13,6 +13,7 @@ use weir_model::document::Scheme;
 
 use super::{
     connection::{About, Connection, Exclusive, Shared},
+    driver::Driver,
     socket::Socket,
     switch,
 };
@@ -106,13 +107,12 @@ where
 {
     let handshake = worker.upstreams.http1.handshake(io).await;
     let (sender, connection) = handshake.map_err(|_| Failure::Broken)?;
-    run(worker, about.endpoint, async move {
-        // who sent the request hears of errors
-        let _ = connection.await;
-    });
+    let bell = worker.upstreams.bell(about.endpoint);
+    let driver = Driver::new(connection, Open::new(worker), bell);
     Ok(Connection::Exclusive(Box::new(Exclusive {
         about,
         sender,
+        driver: Some(driver),
         socket,
         switched: None,
     })))

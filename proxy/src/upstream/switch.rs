@@ -68,6 +68,7 @@ pub(super) async fn start(
     Ok(Connection::Exclusive(Box::new(Exclusive {
         about,
         sender,
+        driver: None,
         socket,
         switched: Some(switched),
     })))
