@@ -180,6 +180,8 @@ enum Source {
         lease: Option<Lease>,
         /// The body has ended as it should.
         complete: bool,
+        /// How it broke off, until what came before is on its way.
+        broken: Option<hyper::Error>,
     },
 }
 
@@ -204,6 +206,7 @@ impl ResponseBody {
                 body,
                 lease: Some(lease),
                 complete,
+                broken: None,
             },
         }
     }
@@ -234,7 +237,11 @@ impl Body for ResponseBody {
                 body,
                 complete,
                 lease,
+                broken,
             } => {
+                if let Some(error) = broken.take() {
+                    return Poll::Ready(Some(Err(error)));
+                }
                 let polled = match lease {
                     Some(lease) => lease.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
                     None => Pin::new(&mut *body).poll_frame(cx),
@@ -260,6 +267,12 @@ impl Body for ResponseBody {
                         (_, Some(trailers)) => account.trailers(trailers),
                         _ => {}
                     }
+                }
+                if let Some(Err(error)) = frame {
+                    // hyper throws away what it has not written when it hears of it
+                    *broken = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 *complete = match &frame {
                     None => true,

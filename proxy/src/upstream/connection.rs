@@ -3,8 +3,6 @@
 use std::{
     cell::Cell,
     fmt,
-    future::poll_fn,
-    pin::pin,
     rc::Rc,
     sync::{Arc, Weak},
     task::{Context, Poll, Waker},
@@ -19,7 +17,13 @@ use hyper::{
 
 use tokio::{sync::oneshot, task::unconstrained};
 
-use super::{convert, driver::Driver, socket::Socket, switch::Switched};
+use super::{
+    convert,
+    driver::Driver,
+    early::{Early, Finder},
+    socket::Socket,
+    switch::Switched,
+};
 use crate::{
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
@@ -62,6 +66,7 @@ pub(super) struct Exclusive {
     /// Driven by who has the connection; none: it runs in a task of its own, or is over.
     pub(super) driver: Option<Driver>,
     pub(super) socket: Socket,
+    pub(super) finder: Rc<Finder>,
     /// For a request that asks to leave HTTP: what is left then.
     pub(super) switched: Option<oneshot::Receiver<Box<Switched>>>,
 }
@@ -73,22 +78,15 @@ impl Exclusive {
         self.sender.is_ready() && (!sure || self.socket.is_silent())
     }
 
-    /// Sends a request and waits for its answer's head.
-    fn send(&mut self, request: Request<RequestBody>) -> impl Future<Output = Answer> {
+    /// Sends a request, when it is driven. The answer's head comes from the driver, so that its own wake-ups are of no use, nor
+    /// is its part in what a task may do at once.
+    fn send(&mut self, request: Request<RequestBody>) -> impl Future<Output = Answer> + use<> {
+        self.finder.begin();
         let Self { sender, driver, .. } = self;
-        // its answer comes from the driver, so that its own wake-ups are of no use, nor is its part in what a task may do at once
-        let answer = unconstrained(match driver {
+        unconstrained(match driver {
             Some(driver) => driver.quietly(|| sender.try_send_request(request)),
             None => sender.try_send_request(request),
-        });
-        async move {
-            let mut answer = pin!(answer);
-            poll_fn(|cx| match drive(driver, cx) {
-                Drive::Goes => answer.as_mut().poll(&mut Context::from_waker(Waker::noop())),
-                Drive::Gone => answer.as_mut().poll(cx),
-            })
-            .await
-        }
+        })
     }
 
     /// Goes to rest after a request. False: it is over, or not through with the request.
@@ -234,7 +232,7 @@ impl Lease {
     }
 
     /// Sends the request. An error that comes with it means that none of it was sent.
-    pub(super) fn send(&mut self, mut request: Request<RequestBody>) -> impl Future<Output = Answer> {
+    pub(super) fn send(&mut self, mut request: Request<RequestBody>) -> impl Future<Output = Answer> + use<> {
         match &mut self.held {
             Held::Exclusive { connection, .. } => Either::Left(connection.send(request)),
             Held::Stream(Stream(shared)) => {
@@ -244,8 +242,8 @@ impl Lease {
         }
     }
 
-    /// Polls for what comes over this connection, which is driven meanwhile.
-    pub(crate) fn poll<T>(
+    /// Polls for what comes over this connection, which is driven first.
+    pub(super) fn drive<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
@@ -253,18 +251,26 @@ impl Lease {
         let Held::Exclusive { connection, .. } = &mut self.held else {
             return ask(cx);
         };
-        let Some(driver) = &connection.driver else {
-            return ask(cx);
-        };
-        // whatever comes, comes from the driver, so that its own wake-up is of no use
-        let mut nobody = Context::from_waker(Waker::noop());
-        if let Poll::Ready(there) = driver.quietly(|| ask(&mut nobody)) {
-            return Poll::Ready(there);
-        }
         match drive(&mut connection.driver, cx) {
-            Drive::Goes => ask(&mut nobody),
+            // whatever comes, comes from the driver, so that its own wake-up is of no use
+            Drive::Goes => ask(&mut Context::from_waker(Waker::noop())),
             Drive::Gone => ask(cx),
         }
+    }
+
+    /// Polls for what may be there already, and otherwise has the connection driven.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        if let Held::Exclusive { connection, .. } = &self.held
+            && let Some(driver) = &connection.driver
+            && let Poll::Ready(there) = driver.quietly(|| ask(&mut Context::from_waker(Waker::noop())))
+        {
+            return Poll::Ready(there);
+        }
+        self.drive(cx, ask)
     }
 
     /// Lets the connection go on by itself: something is under way that does not wait for what its holder reads.
@@ -274,6 +280,14 @@ impl Lease {
         {
             let (worker, endpoint) = (self.worker.clone(), connection.about.endpoint);
             driver.detach(move || worker.upstreams.forget_closed(endpoint, &worker.metrics));
+        }
+    }
+
+    /// What has come before the answer. Nothing, in HTTP/2.
+    pub(super) fn early(&self) -> Option<Vec<Early>> {
+        match &self.held {
+            Held::Exclusive { connection, .. } => connection.finder.take(),
+            Held::Stream(_) => None,
         }
     }
 
