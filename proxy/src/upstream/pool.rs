@@ -3,14 +3,11 @@
 use std::{cell::RefCell, rc::Rc};
 
 use hashbrown::HashMap;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use tokio::sync::Mutex;
 use weir_model::document::Scheme;
 
-use super::{
-    connection::{Connection, Exclusive, Shared},
-    speak::{self, Here},
-};
+use super::connection::{Connection, Exclusive, Shared};
 use crate::{
     http::{Clock, Tick},
     limits::{Limits, share},
@@ -25,7 +22,6 @@ pub(crate) struct Upstreams {
     all: RefCell<HashMap<u64, Pool>>,
     /// How hyper talks to upstreams.
     pub(super) http1: http1::Builder,
-    pub(super) http2: http2::Builder<Here>,
     max_idle: usize,
     workers: usize,
     index: usize,
@@ -60,7 +56,6 @@ impl Upstreams {
         Self {
             all: RefCell::default(),
             http1,
-            http2: speak::http2_builder(limits),
             max_idle: limits.max_idle_upstream,
             workers,
             index,

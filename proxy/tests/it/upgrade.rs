@@ -6,6 +6,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
+    sync::mpsc,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -252,7 +253,7 @@ async fn each_way_ends_by_itself() {
 
 #[tokio::test]
 async fn an_end_of_the_upstream_leaves_the_client_its_say() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut told) = mpsc::unbounded_channel();
     let backend = RawBackend::start(move |mut stream| {
         let tell = tell.clone();
         async move {
@@ -272,6 +273,58 @@ async fn an_end_of_the_upstream_leaves_the_client_its_say() {
     client.send("last words").await;
     client.stream.shutdown().await.unwrap();
     assert_eq!(told.recv().await.unwrap(), "last words");
+}
+
+/// A proxy where unused connections end soon, and a client of a conversation whose upstream has said all; what that hears
+/// from then on comes here.
+async fn half(idle: Duration) -> (Fixture, RawBackend, Client, mpsc::UnboundedReceiver<Vec<u8>>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let backend = RawBackend::start(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            head(&mut stream).await;
+            stream.write_all(AGREE.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut all = Vec::new();
+            // an error is an end as well
+            let _ = stream.read_to_end(&mut all).await;
+            tell.send(all).unwrap();
+        }
+    })
+    .await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.idle_timeout = idle;
+    })
+    .await;
+    let mut client = fixture.client().await;
+    assert_eq!(client.ask(ASK).await.status, 101);
+    assert!(client.is_closed().await);
+    (fixture, backend, client, told)
+}
+
+const IDLE: &str = r#"weir_connections_closed_total{reason="idle"}"#;
+
+#[tokio::test]
+async fn half_a_conversation_that_falls_silent_does_not_stay_for_ever() {
+    let (fixture, _backend, _client, mut told) = half(Duration::from_millis(200)).await;
+    let heard = timeout(Duration::from_secs(20), told.recv()).await;
+    assert_eq!(heard.unwrap().unwrap(), b"");
+    fixture.metric_becomes(IDLE, 1.0).await;
+    fixture.metric_becomes("weir_connections", 0.0).await;
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn half_a_conversation_goes_on_as_long_as_something_is_said() {
+    let (fixture, _backend, mut client, mut told) = half(Duration::from_secs(1)).await;
+    for _ in 0..15 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.send("x").await;
+    }
+    client.stream.shutdown().await.unwrap();
+    let heard = timeout(Duration::from_secs(20), told.recv()).await;
+    assert_eq!(heard.unwrap().unwrap(), [b'x'; 15]);
+    assert_eq!(fixture.metric(IDLE).await.to_bits(), 0);
 }
 
 #[tokio::test]

@@ -99,6 +99,15 @@ impl Backend {
         respond: impl Fn(&Received) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, speaks, respond)
+    }
+
+    /// The same on a socket.
+    pub fn on(
+        listener: TcpListener,
+        speaks: Speaks,
+        respond: impl Fn(&Received) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(AtomicUsize::new(0));
@@ -108,6 +117,7 @@ impl Backend {
             async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
+                    stream.set_nodelay(true).unwrap();
                     connections.fetch_add(1, Ordering::Relaxed);
                     let (received, respond) = (received.clone(), respond.clone());
                     let service = service_fn(move |request: Request<Incoming>| {
