@@ -20,7 +20,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -201,6 +201,12 @@ impl RawBackend {
         F: Future<Output = ()> + Send + 'static,
     {
         Self::at("127.0.0.1:0".parse().unwrap(), serve).await
+    }
+
+    /// Reads, and never says anything.
+    pub async fn silent() -> Self {
+        Self::start(|mut stream| async move { while let Ok(1..) = stream.read(&mut [0; 16_384]).await {} })
+            .await
     }
 
     /// The same at an address.

@@ -1,5 +1,6 @@
 //! What the tests are written with.
 
+mod anybody;
 mod authority;
 mod backend;
 mod client;
@@ -14,6 +15,7 @@ pub mod probes;
 mod process;
 mod recorder;
 
+pub use anybody::anybody;
 pub use authority::{Authority, Certified};
 pub use backend::{Backend, RawBackend, Received, Speaks, answer};
 pub use client::{Client, Response, get, secure};
