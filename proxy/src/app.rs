@@ -3,15 +3,13 @@
 use std::{
     io, iter,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use http::HeaderValue;
 use thiserror::Error;
-use weir_model::entry_point::{self, EntryPoint, ListError, RedirectTarget, Redirection};
+use weir_model::entry_point::{self, EntryPoint, ListError};
 
 use crate::{
     access_log::{self, Sink, Writer},
@@ -113,14 +111,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The access log's file cannot be opened.
-    #[error("cannot open the access log {file}")]
-    AccessLog {
-        /// The file.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
+    /// The access log cannot be opened.
+    #[error(transparent)]
+    AccessLog(#[from] access_log::OpenError),
     /// There is an entry point with TLS, which cannot be spoken.
     #[error("cannot speak TLS")]
     Tls(#[source] TlsError),
@@ -209,16 +202,7 @@ impl Proxy {
         let (bound, admin) = listen::alone(options.admin).map_err(failed)?;
         let access_log_control = Arc::default();
         let open = |log: &access_log::Options| {
-            let sink = Sink::new(log.clone(), listeners.len(), Arc::clone(&access_log_control));
-            sink.map_err(|source| StartError::AccessLog {
-                file: log
-                    .file
-                    .as_deref()
-                    .unwrap_or_else(|| Path::new("-"))
-                    .display()
-                    .to_string(),
-                source,
-            })
+            Sink::new(log.clone(), listeners.len(), Arc::clone(&access_log_control))
         };
         let access_log = options.access_log.as_ref().map(open).transpose()?;
         let addresses = Addresses {
@@ -337,33 +321,8 @@ impl Proxy {
 }
 
 fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process {
-    let public_port = |(entry_point, bound): (&EntryPoint, &SocketAddr)| match entry_point.public_port {
-        0 => bound.port(),
-        port => port,
-    };
-    let all = || options.entry_points.iter().zip(&addresses.entry_points);
-    let redirection = |redirection: &Redirection| {
-        let target = match &redirection.to {
-            RedirectTarget::EntryPoint(name) => all().find(|(other, _)| other.name == *name).map(public_port),
-            RedirectTarget::Port(port) => Some(*port),
-        };
-        let port = target.filter(|port| *port != redirection.scheme.port());
-        process::Redirection {
-            scheme: redirection.scheme,
-            port: port.map(|port| format!(":{port}")).unwrap_or_default(),
-            permanent: redirection.permanent,
-        }
-    };
-    let entry_point = |(entry_point, bound): (&EntryPoint, &SocketAddr)| process::EntryPoint {
-        name: entry_point.name.clone(),
-        public_port: HeaderValue::from(public_port((entry_point, bound))),
-        tls: entry_point.tls,
-        redirection: entry_point.redirection.as_ref().map(redirection),
-        proxy_protocol: entry_point.proxy_protocol.clone(),
-        forwarded_headers: entry_point.forwarded_headers.clone(),
-    };
     Process {
-        entry_points: all().map(entry_point).collect(),
+        entry_points: process::EntryPoint::all(&options.entry_points, &addresses.entry_points),
         tls: None,
         dns_servers: options.dns_servers.as_slice().into(),
         hostname: process::hostname(),

@@ -27,7 +27,8 @@ pub struct Limits {
     /// How long a client may take to send a request's head, and before that for the handshake of TLS.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub head_timeout: Duration,
-    /// How long a client may be silent inside a request's body.
+    /// How long a client may be silent inside a request's body. One that has not said how long that is may be silent while
+    /// its answer lasts, as in a call of gRPC.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub body_timeout: Duration,
     /// Bytes a second that a request's body has to bring, over each --body-timeout and until the answer begins, as long

@@ -11,7 +11,7 @@ use std::{
 
 use http::HeaderValue;
 use rustls::ServerConfig;
-use weir_model::entry_point::{RedirectScheme, Trust};
+use weir_model::entry_point::{self, RedirectScheme, RedirectTarget, Trust};
 
 use crate::{limits::Limits, traffic::Buckets};
 
@@ -74,6 +74,44 @@ pub(crate) struct EntryPoint {
     pub(crate) proxy_protocol: Trust,
     /// Whose `X-Forwarded-*` headers are believed.
     pub(crate) forwarded_headers: Trust,
+}
+
+impl EntryPoint {
+    /// All of them, as they are written and as they are bound.
+    pub(crate) fn all(written: &[entry_point::EntryPoint], bound: &[SocketAddr]) -> Box<[Self]> {
+        let both = || written.iter().zip(bound);
+        let redirection = |redirection: &entry_point::Redirection| {
+            let target = match &redirection.to {
+                RedirectTarget::EntryPoint(name) => {
+                    both().find(|(other, _)| other.name == *name).map(public_port)
+                }
+                RedirectTarget::Port(port) => Some(*port),
+            };
+            let port = target.filter(|port| *port != redirection.scheme.port());
+            Redirection {
+                scheme: redirection.scheme,
+                port: port.map(|port| format!(":{port}")).unwrap_or_default(),
+                permanent: redirection.permanent,
+            }
+        };
+        let one = |(written, bound): (&entry_point::EntryPoint, &SocketAddr)| Self {
+            name: written.name.clone(),
+            public_port: HeaderValue::from(public_port((written, bound))),
+            tls: written.tls,
+            redirection: written.redirection.as_ref().map(redirection),
+            proxy_protocol: written.proxy_protocol.clone(),
+            forwarded_headers: written.forwarded_headers.clone(),
+        };
+        both().map(one).collect()
+    }
+}
+
+/// The port that clients use: that where it listens, unless another is written.
+fn public_port((written, bound): (&entry_point::EntryPoint, &SocketAddr)) -> u16 {
+    match written.public_port {
+        0 => bound.port(),
+        port => port,
+    }
 }
 
 /// Where clients are sent.

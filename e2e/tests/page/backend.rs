@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU16, Ordering},
+        atomic::{AtomicU16, AtomicUsize, Ordering},
     },
 };
 
@@ -13,10 +13,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{HeaderMap, Request, Response, Version, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+use rustls::{CipherSuite, ProtocolVersion, ServerConfig, ServerConnection, pki_types::PrivateKeyDer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
+    sync::watch,
     task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -26,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 pub enum Speaks {
     Http,
     H2c,
+    /// TLS, and in it what is agreed on.
     Https(Arc<ServerConfig>),
 }
 
@@ -45,6 +47,24 @@ impl Speaks {
     }
 }
 
+/// How TLS was spoken.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub server_name: Option<String>,
+    pub version: ProtocolVersion,
+    pub suite: CipherSuite,
+}
+
+impl From<&ServerConnection> for Tls {
+    fn from(connection: &ServerConnection) -> Self {
+        Self {
+            server_name: connection.server_name().map(str::to_owned),
+            version: connection.protocol_version().unwrap(),
+            suite: connection.negotiated_cipher_suite().unwrap().suite(),
+        }
+    }
+}
+
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -53,6 +73,7 @@ pub struct Seen {
     pub version: Version,
     pub headers: HeaderMap,
     pub body: Bytes,
+    pub tls: Option<Tls>,
 }
 
 impl Seen {
@@ -66,13 +87,20 @@ impl Seen {
 pub struct Backend {
     pub address: SocketAddr,
     state: Arc<State>,
+    /// Lets requests for [`HELD`] go.
+    release: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
+
+/// Where answers wait until they are released.
+pub const HELD: &str = "/held";
 
 struct State {
     name: String,
     seen: Mutex<Vec<Seen>>,
     health: AtomicU16,
+    connections: AtomicUsize,
+    released: watch::Receiver<bool>,
 }
 
 impl Backend {
@@ -83,13 +111,21 @@ impl Backend {
     pub async fn speaking(speaks: Speaks, name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let (release, released) = watch::channel(false);
         let state = Arc::new(State {
             name: name.to_owned(),
             seen: Mutex::default(),
             health: AtomicU16::new(200),
+            connections: AtomicUsize::default(),
+            released,
         });
         let task = tokio::spawn(serve(listener, speaks, state.clone()));
-        Self { address, state, task }
+        Self {
+            address,
+            state,
+            release,
+            task,
+        }
     }
 
     /// What has arrived so far.
@@ -104,9 +140,19 @@ impl Backend {
         seen
     }
 
-    /// The status of answers to `/health`.
+    /// The status of answers to `/health`; of gRPC's, whether it is 200.
     pub fn set_health(&self, status: u16) {
         self.state.health.store(status, Ordering::Relaxed);
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// Lets go what is held.
+    pub fn release(&self) {
+        self.release.send_replace(true);
     }
 }
 
@@ -119,14 +165,18 @@ impl Drop for Backend {
 async fn serve(listener: TcpListener, speaks: Speaks, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
         stream.set_nodelay(true).unwrap();
+        state.connections.fetch_add(1, Ordering::Relaxed);
         let (speaks, state) = (speaks.clone(), state.clone());
         tokio::spawn(async move {
             match speaks {
-                Speaks::Http => talk(stream, false, state).await,
-                Speaks::H2c => talk(stream, true, state).await,
+                Speaks::Http => talk(stream, false, None, state).await,
+                Speaks::H2c => talk(stream, true, None, state).await,
                 Speaks::Https(config) => {
                     if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
-                        talk(stream, false, state).await;
+                        let connection = stream.get_ref().1;
+                        let http2 = connection.alpn_protocol() == Some(b"h2");
+                        let tls = Tls::from(connection);
+                        talk(stream, http2, Some(tls), state).await;
                     }
                 }
             }
@@ -134,10 +184,15 @@ async fn serve(listener: TcpListener, speaks: Speaks, state: Arc<State>) {
     }
 }
 
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, http2: bool, state: Arc<State>) {
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    http2: bool,
+    tls: Option<Tls>,
+    state: Arc<State>,
+) {
     let service = service_fn(move |request| {
-        let state = state.clone();
-        async move { Ok::<_, Infallible>(answer(request, &state).await) }
+        let (tls, state) = (tls.clone(), state.clone());
+        async move { Ok::<_, Infallible>(answer(request, tls, &state).await) }
     });
     let stream = TokioIo::new(stream);
     // how a connection ends is its client's affair
@@ -150,22 +205,35 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, http
     }
 }
 
-async fn answer(request: Request<Incoming>, state: &State) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, tls: Option<Tls>, state: &State) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
         return Response::new(Full::from("cut off"));
     };
+    let health = state.health.load(Ordering::Relaxed);
     let mut response = Response::new(Full::from(state.name.clone()));
     if parts.uri.path() == "/health" {
-        *response.status_mut() = state.health.load(Ordering::Relaxed).try_into().unwrap();
+        *response.status_mut() = health.try_into().unwrap();
+    }
+    if parts.uri.path() == "/grpc.health.v1.Health/Check" {
+        // a message of two bytes: field 1 is SERVING or NOT_SERVING
+        let serving = if health == 200 { 1 } else { 2 };
+        response = Response::new(Full::from(vec![0, 0, 0, 0, 2, 8, serving]));
+        response.headers_mut().insert("grpc-status", 0.into());
     }
     let target = parts.uri.path_and_query().map_or("*", |target| target.as_str());
+    let held = target == HELD;
     state.seen.lock().unwrap().push(Seen {
         method: parts.method.to_string(),
         target: target.to_owned(),
         version: parts.version,
         headers: parts.headers,
         body: body.to_bytes(),
+        tls,
     });
+    if held {
+        // an error is that the test is over
+        drop(state.released.clone().wait_for(|released| *released).await);
+    }
     response
 }

@@ -1,7 +1,9 @@
 //! What `healthCheck` says, at each place where a reference can stand.
 
+use hyper::Version;
+
 use super::{
-    backend::Backend,
+    backend::{Backend, Speaks},
     places::{Place, plain_service},
     stage::{Scene, Stage, until},
 };
@@ -133,4 +135,54 @@ async fn without_an_interval_probes_come_every_tenth_of_a_second() {
     until("some probes", async || backend.seen_at("/health").len() >= 11).await;
     let took = start.elapsed();
     assert!(took > std::time::Duration::from_millis(700), "{took:?}");
+}
+
+/// Whether a probe over another protocol arrives, and decides.
+async fn decides(check: &str, backend: &Backend, prober: &Backend, at: &str) {
+    let main = Backend::start("main").await;
+    for place in Place::ALL {
+        let check = format!("{check}, interval: 20ms, port: {}", prober.address.port());
+        let reference = format!("name: svc1, port: 80, serversTransport: lenient, healthCheck: {{{check}}}");
+        let transport = "\
+apiVersion: traefik.io/v1alpha1
+kind: ServersTransport
+metadata: {name: lenient, namespace: apps}
+spec: {insecureSkipVerify: true}
+---
+";
+        let manifests = place.manifests(&reference) + &plain_service("svc1") + transport;
+        let scene = Scene::new(&manifests).backend("apps/svc1", backend);
+        let stage = scene.backend("apps/main", &main).open().await;
+        until("a probe", async || !prober.seen_at(at).is_empty()).await;
+        for (health, up) in [(503, false), (200, true), (500, false)] {
+            prober.set_health(health);
+            until(&format!("{health} at {place:?}"), async || {
+                backend_is_up(&stage).await == up
+            })
+            .await;
+        }
+        prober.set_health(200);
+    }
+    assert!(backend.seen_at(at).is_empty());
+}
+
+#[tokio::test]
+async fn the_checks_scheme_is_what_probes_speak() {
+    let backend = Backend::start("svc1").await;
+    let prober = Backend::speaking(Speaks::https(), "prober").await;
+    decides("path: /health, scheme: https", &backend, &prober, "/health").await;
+    assert!(prober.seen().iter().all(|probe| probe.tls.is_some()));
+}
+
+#[tokio::test]
+async fn in_the_mode_grpc_the_health_service_of_grpc_is_asked() {
+    let backend = Backend::start("svc1").await;
+    let prober = Backend::speaking(Speaks::H2c, "prober").await;
+    let service = "/grpc.health.v1.Health/Check";
+    // no path is asked for, whatever is written
+    decides("path: /other, mode: grpc", &backend, &prober, service).await;
+    assert!(prober.seen().iter().all(|probe| {
+        (probe.version, probe.target.as_str(), probe.method.as_str()) == (Version::HTTP_2, service, "POST")
+            && probe.header("content-type") == "application/grpc"
+    }));
 }

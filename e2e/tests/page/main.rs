@@ -3,6 +3,9 @@
 
 #![cfg(test)]
 
+#[path = "../../../proxy/tests/it/support/authority.rs"]
+#[allow(dead_code, reason = "the proxy's own tests use the rest")]
+mod authority;
 mod backend;
 mod cookies;
 mod curl;
@@ -13,3 +16,4 @@ mod places;
 mod references;
 mod routing;
 mod stage;
+mod transports;

@@ -252,3 +252,33 @@ async fn weights_are_shares_of_a_route_and_of_weighted_services() {
         assert!(!answers.contains("bb"), "{place:?} {answers}");
     }
 }
+
+#[tokio::test]
+async fn clients_may_speak_http2_without_tls_and_without_asking() {
+    let backend = Backend::start("svc1").await;
+    let manifests = Place::Route.manifests("name: svc1, port: 80") + &plain_service("svc1");
+    let stage = Scene::new(&manifests).backend("apps/svc1", &backend).open().await;
+    for (option, version) in [
+        ("--http2-prior-knowledge", "2"),
+        ("--http1.1", "1.1"),
+        // an `Upgrade: h2c` is not taken up
+        ("--http2", "1.1"),
+    ] {
+        let answer = stage.curl("/a?b=c", &[option, "-d", "some data"]).await;
+        assert_eq!(
+            (answer.status, answer.version.as_str(), answer.body.as_str()),
+            (200, version, "svc1"),
+            "{option}"
+        );
+        let seen = backend.seen().pop().unwrap();
+        assert_eq!(
+            (&seen.body[..], seen.target.as_str()),
+            (&b"some data"[..], "/a?b=c")
+        );
+        assert_eq!(
+            (seen.header("host"), seen.header("upgrade")),
+            ("example.com", ""),
+            "{option}"
+        );
+    }
+}

@@ -25,7 +25,7 @@ use super::{
 };
 
 /// For anything that has to happen.
-const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// A proxy that serves manifests.
 pub struct Stage {
@@ -65,7 +65,12 @@ impl<'a> Scene<'a> {
     }
 
     /// A server behind a port of a Service.
-    pub fn backend_at(mut self, service: &str, port: &str, backend: &Backend) -> Self {
+    pub fn backend_at(self, service: &str, port: &str, backend: &Backend) -> Self {
+        self.address_at(service, port, backend.address)
+    }
+
+    /// Whatever listens there, behind a port of a Service.
+    pub fn address_at(mut self, service: &str, port: &str, address: SocketAddr) -> Self {
         let (namespace, name) = service.split_once('/').unwrap();
         self.slices.push(json!({
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
@@ -73,8 +78,8 @@ impl<'a> Scene<'a> {
                 "name": format!("{name}-{}", self.slices.len()), "namespace": namespace,
                 "labels": { "kubernetes.io/service-name": name },
             },
-            "ports": [{ "name": port, "port": backend.address.port() }],
-            "endpoints": [{ "addresses": [backend.address.ip()] }],
+            "ports": [{ "name": port, "port": address.port() }],
+            "endpoints": [{ "addresses": [address.ip()] }],
         }));
         self
     }
@@ -137,6 +142,14 @@ impl Stage {
     pub async fn metrics(&self) -> String {
         let (_, body) = http::get(self.admin, "/metrics").await.unwrap();
         String::from_utf8(body.into()).unwrap()
+    }
+
+    /// The value of a metric without labels.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let metrics = self.metrics().await;
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        let value = metrics.lines().find_map(value);
+        value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
     }
 
     /// What curl gets for a path of `example.com`.

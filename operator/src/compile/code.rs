@@ -261,6 +261,10 @@ catalogue! {
         "An object of Traefik's group has a kind or version that weir does not read."
         "The object is passed over."
         "Write `apiVersion: traefik.io/v1alpha1` and one of TraefikService, IngressRoute, ServersTransport. Found by `weir-operator lint` and `compile` only.",
+    56 OnlyRedirected Warning None
+        "Every entry point of the routes sends its requests to another one."
+        "No request reaches the routes: clients are sent on, and find them there only if they are served there as well."
+        "Name an entry point in `spec.entryPoints` that serves, as a rule the one that the others redirect to, or mark it as a default.",
 }
 
 impl Code {

@@ -16,9 +16,10 @@ mod json;
 mod sink;
 mod writer;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use clap::ValueEnum;
+use thiserror::Error;
 
 pub(crate) use entry::{Entry, Outcome};
 pub(crate) use sink::{Control, Sink};
@@ -42,4 +43,14 @@ pub struct Options {
     pub file: Option<PathBuf>,
     /// Whether queries are left out.
     pub drop_query: bool,
+}
+
+/// Why a log cannot be written.
+#[derive(Debug, Error)]
+#[error("cannot open the access log {}", .file.display())]
+pub struct OpenError {
+    /// The file.
+    pub file: PathBuf,
+    /// Why.
+    pub source: io::Error,
 }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Lines, Options};
+use super::{Lines, OpenError, Options};
 use crate::metrics::Counter;
 
 /// How often the thread looks for lines.
@@ -54,9 +54,12 @@ enum Out {
 
 impl Sink {
     /// Opens the file.
-    pub(crate) fn new(options: Options, workers: usize, control: Arc<Control>) -> io::Result<Self> {
+    pub(crate) fn new(options: Options, workers: usize, control: Arc<Control>) -> Result<Self, OpenError> {
         let out = match &options.file {
-            Some(file) => Out::File(open(file)?),
+            Some(file) => Out::File(open(file).map_err(|source| OpenError {
+                file: file.clone(),
+                source,
+            })?),
             None => Out::Standard(io::stdout()),
         };
         Ok(Self {

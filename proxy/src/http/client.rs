@@ -121,6 +121,16 @@ pub(crate) struct Flags {
     pub(super) withheld: Cell<bool>,
     /// Its head is on its way to the client.
     pub(super) answered: Cell<bool>,
+    /// The request said from the start how long it is.
+    pub(super) announced: Cell<bool>,
+}
+
+impl Flags {
+    /// Whether both sides speak as they like: the client was answered while it goes on sending what has no length. Until that
+    /// answer ends, silence is nothing bad; who has announced a length owes it.
+    pub(super) fn converses(&self) -> bool {
+        self.answered.get() && !self.announced.get() && !self.response_done.get()
+    }
 }
 
 impl Client {

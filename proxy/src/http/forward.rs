@@ -39,6 +39,8 @@ pub(super) fn handle(
         request.body().is_end_stream(),
         request.version() < Version::HTTP_11,
     );
+    let length = request.body().size_hint().exact();
+    client.flags.announced.set(length.is_some());
     let mut exchange = Exchange {
         account: Some(Account::open(&client, &request)),
         client,

@@ -89,22 +89,13 @@ impl Registry {
 
     fn overdue(&self, client: &Client) -> Option<CloseReason> {
         let passed = |ticks| client.worker.clock.passed(client.since(), ticks);
-        let flags = &client.flags;
         match client.phase() {
             Phase::Fresh | Phase::Head => passed(self.head).then_some(CloseReason::HeadTimeout),
             Phase::Idle | Phase::Parked | Phase::HalfSwitched => {
                 passed(self.idle).then_some(CloseReason::Idle)
             }
-            Phase::Busy if flags.write_blocked.get() && passed(self.write) => Some(CloseReason::WriteTimeout),
-            Phase::Busy
-                if !flags.request_done.get()
-                    && flags.read_blocked.get()
-                    && (passed(self.body) || self.trickles(client)) =>
-            {
-                // an upstream that takes nothing leaves the client's bytes where they are
-                client.is_silent().then_some(CloseReason::BodyTimeout)
-            }
-            Phase::Busy | Phase::Switched => None,
+            Phase::Busy => self.overdue_exchange(client),
+            Phase::Switched => None,
         }
     }
 
@@ -117,7 +108,7 @@ impl Registry {
             }
         };
         streams.each(|stream| {
-            if let Some(reason) = self.overdue_stream(stream) {
+            if let Some(reason) = self.overdue_exchange(stream) {
                 end(stream, reason, Order::Close);
             }
         });
@@ -136,15 +127,16 @@ impl Registry {
         }
     }
 
-    fn overdue_stream(&self, stream: &Client) -> Option<CloseReason> {
-        let passed = |ticks| stream.worker.clock.passed(stream.since(), ticks);
-        let flags = &stream.flags;
-        let reading = !flags.request_done.get() && flags.read_blocked.get();
+    /// The same for a request and its answer, which have a connection to themselves or not.
+    fn overdue_exchange(&self, client: &Client) -> Option<CloseReason> {
+        let passed = |ticks| client.worker.clock.passed(client.since(), ticks);
+        let flags = &client.flags;
+        let owes = !flags.request_done.get() && flags.read_blocked.get() && !flags.converses();
         if flags.write_blocked.get() && passed(self.write) {
             Some(CloseReason::WriteTimeout)
-        } else if reading && !flags.answered.get() && (passed(self.body) || self.trickles(stream)) {
-            // once it is answered, who sends is in a conversation, where silence is nothing bad
-            Some(CloseReason::BodyTimeout)
+        } else if owes && (passed(self.body) || self.trickles(client)) {
+            // an upstream that takes nothing leaves the client's bytes where they are
+            client.is_silent().then_some(CloseReason::BodyTimeout)
         } else {
             None
         }

@@ -2,26 +2,45 @@
 
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
-use super::{Buckets, Kind};
+use super::{
+    Buckets, Kind,
+    kind::{Method, Protocol},
+};
 use crate::metrics::Counter;
 
-/// A list of counts, one entry for each [`Kind`] that occurred. One thread counts, others read. An entry stays where
-/// it is; so counting takes no lock, and memory only when something occurs for the first time.
+/// The counts, by what a client chooses and then by what it got. One thread counts, others read. An entry stays where it
+/// is; so counting takes no lock, and memory only when something occurs for the first time.
+///
+/// Of methods and protocols there is a fixed number, and each of their pairs has its own room for statuses. So nothing that
+/// clients do changes what is told of others; how many statuses there are is up to who answers.
 #[derive(Debug, Default)]
-pub(crate) struct Chain(OnceLock<Box<Node>>);
+pub(crate) struct Chain(OnceLock<Box<Group>>);
 
-/// Entries before statuses are counted by their class: upstreams may answer with any of 900.
-const MOST: usize = 128;
+/// Statuses of a group before they are counted by their class: upstreams may answer with any of 900.
+const MOST: usize = 64;
+
+/// Requests that clients made alike.
+#[derive(Debug)]
+struct Group {
+    method: Method,
+    protocol: Protocol,
+    codes: Codes,
+    next: Chain,
+}
+
+/// A list with an entry for each status.
+#[derive(Debug, Default)]
+struct Codes(OnceLock<Box<Node>>);
 
 #[derive(Debug)]
 struct Node {
-    kind: Kind,
+    code: u16,
     /// Requests by how long they took.
     buckets: Box<[Counter]>,
     nanos: Counter,
     received: Counter,
     sent: Counter,
-    next: Chain,
+    next: Codes,
 }
 
 /// What is known of a request at its end.
@@ -36,14 +55,14 @@ pub(crate) struct Observed {
 }
 
 impl Node {
-    fn new(kind: Kind, buckets: &Buckets) -> Self {
+    fn new(code: u16, buckets: &Buckets) -> Self {
         Self {
-            kind,
+            code,
             buckets: (0..buckets.count()).map(|_| Counter::default()).collect(),
             nanos: Counter::default(),
             received: Counter::default(),
             sent: Counter::default(),
-            next: Chain::default(),
+            next: Codes::default(),
         }
     }
 
@@ -58,25 +77,61 @@ impl Node {
 impl Chain {
     /// Counts a request.
     pub(crate) fn count(&self, observed: &Observed, buckets: &Buckets) {
-        let mut kind = observed.kind;
-        let (mut at, mut passed) = (self, 0);
+        let Kind { method, protocol, .. } = observed.kind;
+        let mut at = self;
         loop {
-            let node = at.0.get_or_init(|| Box::new(Node::new(kind, buckets)));
-            if node.kind == kind {
-                return node.count(observed, buckets);
+            let group = at.0.get_or_init(|| {
+                Box::new(Group {
+                    method,
+                    protocol,
+                    codes: Codes::default(),
+                    next: Self::default(),
+                })
+            });
+            if (group.method, group.protocol) == (method, protocol) {
+                return group.codes.count(observed, buckets);
             }
-            (at, passed) = (&node.next, passed + 1);
-            if passed == MOST {
-                (at, kind) = (self, kind.rough());
-            }
+            at = &group.next;
         }
     }
 
     /// Adds what was counted.
     pub(crate) fn add_to(&self, sums: &mut BTreeMap<Kind, Sums>) {
         let mut at = self.0.get();
+        while let Some(group) = at {
+            group.add_to(sums);
+            at = group.next.0.get();
+        }
+    }
+}
+
+impl Codes {
+    fn count(&self, observed: &Observed, buckets: &Buckets) {
+        let mut code = observed.kind.code;
+        let (mut at, mut passed) = (self, 0);
+        loop {
+            let node = at.0.get_or_init(|| Box::new(Node::new(code, buckets)));
+            if node.code == code {
+                return node.count(observed, buckets);
+            }
+            (at, passed) = (&node.next, passed + 1);
+            if passed == MOST {
+                (at, code) = (self, observed.kind.rough());
+            }
+        }
+    }
+}
+
+impl Group {
+    fn add_to(&self, sums: &mut BTreeMap<Kind, Sums>) {
+        let mut at = self.codes.0.get();
         while let Some(node) = at {
-            sums.entry(node.kind).or_default().add(node);
+            let kind = Kind {
+                code: node.code,
+                method: self.method,
+                protocol: self.protocol,
+            };
+            sums.entry(kind).or_default().add(node);
             at = node.next.0.get();
         }
     }
@@ -111,10 +166,7 @@ impl Sums {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::kind::{Method, Protocol},
-        *,
-    };
+    use super::*;
 
     fn observed(code: u16, method: Method, millis: u64) -> Observed {
         Observed {
@@ -161,5 +213,30 @@ mod tests {
             assert_eq!(sums.values().map(Sums::requests).sum::<u64>(), 900 * (round + 1));
             assert!((MOST..=MOST + 9).contains(&sums.len()), "{}", sums.len());
         }
+    }
+
+    #[test]
+    fn nothing_that_clients_do_changes_what_is_told_of_others() {
+        let (chain, buckets) = (Chain::default(), Buckets::default());
+        let methods = [
+            "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE", "get", "PROPFIND", "X1",
+            "X2",
+        ];
+        let protocols = [Protocol::Grpc, Protocol::Http, Protocol::Sse, Protocol::WebSocket];
+        for method in methods {
+            for protocol in protocols {
+                for code in [200, 400, 404, 405, 413, 431, 499, 500, 502, 503, 504] {
+                    let method = Method::from(&method.parse().unwrap());
+                    let mut odd = observed(code, method, 1);
+                    odd.kind.protocol = protocol;
+                    chain.count(&odd, &buckets);
+                }
+            }
+        }
+        chain.count(&observed(418, Method::Post, 1), &buckets);
+        let sums = sums(&chain);
+        assert_eq!(sums[&observed(418, Method::Post, 1).kind].requests(), 1);
+        // four methods are one, as they are odd
+        assert_eq!(sums.len(), (methods.len() - 3) * protocols.len() * 11 + 1);
     }
 }

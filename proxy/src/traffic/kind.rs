@@ -140,14 +140,13 @@ impl Kind {
         };
     }
 
-    /// The same among fewer: by the class of its status.
-    pub(super) fn rough(self) -> Self {
-        let code = if self.code < 100 {
+    /// The same status among fewer: its class.
+    pub(super) fn rough(self) -> u16 {
+        if self.code < 100 {
             UNKNOWN
         } else {
             self.code / 100 * 100
-        };
-        Self { code, ..self }
+        }
     }
 }
 

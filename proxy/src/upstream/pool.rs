@@ -3,13 +3,12 @@
 use std::{cell::RefCell, rc::Rc};
 
 use hashbrown::HashMap;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use tokio::sync::Mutex;
 use weir_model::document::Scheme;
 
 use super::{
     connection::{Connection, Exclusive, Shared},
-    speak::{self, Here},
     watch::{Bell, Watch},
 };
 use crate::{
@@ -27,7 +26,6 @@ pub(crate) struct Upstreams {
     watch: Watch,
     /// How hyper talks to upstreams.
     pub(super) http1: http1::Builder,
-    pub(super) http2: http2::Builder<Here>,
     max_idle: usize,
     workers: usize,
     index: usize,
@@ -63,7 +61,6 @@ impl Upstreams {
             all: RefCell::default(),
             watch: Watch::default(),
             http1,
-            http2: speak::http2_builder(limits),
             max_idle: limits.max_idle_upstream,
             workers,
             index,

@@ -1,6 +1,14 @@
 //! What is spoken on a connection to an upstream: HTTP/1.1 or HTTP/2, over TLS or not.
 
-use std::{cell::Cell, future::poll_fn, pin::Pin, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+    time::Duration,
+};
 
 use hyper::{
     client::conn::http2,
@@ -73,9 +81,9 @@ pub(super) async fn start(
     }
 }
 
-/// For all connections, but for what their transports say.
-pub(super) fn http2_builder(limits: &Limits) -> http2::Builder<Here> {
-    let mut builder = http2::Builder::new(Here);
+/// As the process wants it, but for what transports say.
+fn http2_builder(limits: &Limits, beside: Here) -> http2::Builder<Here> {
+    let mut builder = http2::Builder::new(beside);
     builder
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
@@ -138,7 +146,9 @@ async fn http2<T>(
 where
     T: Read + Write + Unpin + 'static,
 {
-    let mut client = worker.upstreams.http2.clone();
+    let beside = Here::default();
+    let bell = beside.0.clone();
+    let mut client = http2_builder(&worker.process.limits, beside);
     client
         .keep_alive_interval(transport.ping_after)
         .keep_alive_timeout(transport.ping_timeout)
@@ -152,6 +162,9 @@ where
         let most = most.clone();
         async move {
             let _ = poll_fn(|cx| {
+                if tell.is_some() {
+                    bell.replace(Some(cx.waker().clone()));
+                }
                 let polled = Pin::new(&mut connection).poll(cx);
                 let now = connection.current_max_send_streams();
                 if most.replace(now) != now
@@ -204,14 +217,24 @@ impl Drop for Open {
     }
 }
 
-/// Runs what hyper has to run beside a connection on the worker's own thread.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Here;
+/// Runs what hyper has to run beside a connection on the worker's own thread. Part of that reads what an upstream says of the
+/// connection itself, and tells nobody: so whoever waits for it is woken.
+#[derive(Clone, Default)]
+struct Here(Rc<RefCell<Option<Waker>>>);
 
 impl<F: Future + 'static> Executor<F> for Here {
     fn execute(&self, future: F) {
+        let bell = self.0.clone();
         spawn_local(async move {
-            let _ = future.await;
+            let mut future = pin!(future);
+            poll_fn(|cx| {
+                let polled = future.as_mut().poll(cx);
+                if let Some(waker) = bell.take() {
+                    waker.wake();
+                }
+                polled.map(drop)
+            })
+            .await;
         });
     }
 }

@@ -61,6 +61,29 @@ async fn an_object_says_where_a_request_came_from_and_went() {
 }
 
 #[tokio::test]
+async fn a_line_has_a_bounded_part_of_what_clients_make_long() {
+    let backend = Backend::named("ok").await;
+    let logged = Logged::new();
+    let documents = Documents::one(backend.address);
+    let fixture = Fixture::with(&documents, |options| logged.log(options, Format::Json)).await;
+    let (host, path) = ("h".repeat(1_000), format!("/{}", "p".repeat(20_000)));
+    let mut client = fixture.client().await;
+    for target in [path.clone(), format!("{}?{}", &path[..5_000], &path[..20_000])] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(client.ask(request).await.text(), "ok");
+    }
+    for object in logged.objects(2).await {
+        assert_eq!(object["RequestHost"], host[..512]);
+        assert_eq!(object["RequestAddr"], host[..512]);
+        let path = object["RequestPath"].as_str().unwrap();
+        assert_eq!(path.len(), 8_192);
+    }
+    // what is passed on is whole
+    assert_eq!(backend.received()[0].target, path);
+    assert_eq!(backend.received()[0].header("host"), Some(host.as_str()));
+}
+
+#[tokio::test]
 async fn who_was_answered_by_the_proxy_is_told_why() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gone = closed.local_addr().unwrap();

@@ -81,11 +81,7 @@ async fn idle_connections_close_and_requests_under_way_are_finished() {
         ("slow", Some("close"))
     );
     assert!(busy.is_closed().await);
-    let Fixture { running, .. } = fixture;
-    tokio::task::spawn_blocking(|| running.join())
-        .await
-        .unwrap()
-        .unwrap();
+    fixture.ended().await;
 }
 
 #[tokio::test]
@@ -121,11 +117,7 @@ async fn a_connection_in_its_keep_alive_is_told_to_close_with_its_next_answer() 
 
 #[tokio::test]
 async fn what_takes_longer_than_the_grace_period_is_cut_off() {
-    let hanging =
-        RawBackend::start(
-            |mut stream| async move { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} },
-        )
-        .await;
+    let hanging = RawBackend::silent().await;
     let fixture = Fixture::with(&Documents::one(hanging.address), |options| {
         options.grace_period = Duration::from_millis(50);
     })
@@ -135,11 +127,7 @@ async fn what_takes_longer_than_the_grace_period_is_cut_off() {
     fixture.metric_becomes("weir_upstream_connections", 1.0).await;
     fixture.running.stopper().drain();
     assert!(client.try_response(true).await.is_none());
-    let Fixture { running, .. } = fixture;
-    tokio::task::spawn_blocking(|| running.join())
-        .await
-        .unwrap()
-        .unwrap();
+    fixture.ended().await;
 }
 
 #[tokio::test]
@@ -166,14 +154,6 @@ async fn nothing_is_lost_while_a_proxy_drains_under_load() {
             0
         }));
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    fixture.running.stopper().drain();
-    for load in loads {
-        assert!(load.await.unwrap() > 1);
-    }
-    let Fixture { running, .. } = fixture;
-    tokio::task::spawn_blocking(|| running.join())
-        .await
-        .unwrap()
-        .unwrap();
+    fixture.drain_under(&backend, loads).await;
+    fixture.ended().await;
 }

@@ -66,6 +66,9 @@ async fn a_redirection_sends_to_the_public_port_of_the_other_entry_point() {
         assert_eq!(leads(&response), (301, location), "{target} {host}");
         assert_eq!(response.text(), "Moved Permanently");
     }
+    // which asks the server, not for a path
+    let response = ask(&fixture, "OPTIONS", "*", "shop.example").await;
+    assert_eq!(leads(&response), (308, "https://shop.example"));
     let fixture = redirecting("", 8443, &Documents::one(backend.address)).await;
     let response = ask(&fixture, "GET", "/x", "shop.example:80").await;
     assert_eq!(leads(&response), (301, "https://shop.example:8443/x"));

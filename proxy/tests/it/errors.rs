@@ -110,11 +110,7 @@ async fn a_switch_of_protocols_that_nobody_asked_for_is_500() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_504() {
-    let backend =
-        RawBackend::start(
-            |mut stream| async move { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} },
-        )
-        .await;
+    let backend = RawBackend::silent().await;
     let documents = Documents::one(backend.address).transport("main", |transport| {
         transport.response_header_timeout = GoDuration::from_millis(50);
     });

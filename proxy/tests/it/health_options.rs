@@ -179,11 +179,7 @@ async fn another_host_is_not_shown_what_is_secret() {
 
 #[tokio::test]
 async fn the_reason_says_what_is_wrong() {
-    let silent =
-        RawBackend::start(
-            |mut stream| async move { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} },
-        )
-        .await;
+    let silent = RawBackend::silent().await;
     let soon = service(silent.address, |check| {
         check.timeout = GoDuration::from_millis(50);
     });
@@ -216,11 +212,7 @@ async fn the_reason_says_what_is_wrong() {
 
 #[tokio::test]
 async fn the_transports_timeouts_hold_for_probes() {
-    let silent =
-        RawBackend::start(
-            |mut stream| async move { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} },
-        )
-        .await;
+    let silent = RawBackend::silent().await;
     let documents = service(silent.address, |_| {}).transport("main", |transport| {
         transport.response_header_timeout = GoDuration::from_millis(50);
     });

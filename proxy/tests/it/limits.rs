@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Backend, Documents, Fixture, RawBackend};
+use crate::support::{Backend, Documents, Fixture, RawBackend, http2};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -175,4 +175,98 @@ async fn more_connections_than_allowed_wait_for_their_turn() {
     clients.pop();
     assert_eq!(waiting.response().await.text(), "ok");
     assert!(fixture.metric("weir_accept_pauses_total{reason=\"limit\"}").await > 0.5);
+}
+
+/// Says that it listens and then hears a request's body, of which it waits for `later`; then says the rest.
+async fn listener() -> RawBackend {
+    RawBackend::start(|mut stream| async move {
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"part\r\n") && !seen.ends_with(b"part") {
+            if !matches!(stream.read_buf(&mut seen).await, Ok(1..)) {
+                return;
+            }
+        }
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n";
+        let _ = stream.write_all(head).await;
+        while !seen.ends_with(b"later\r\n0\r\n\r\n") {
+            if !matches!(stream.read_buf(&mut seen).await, Ok(1..)) {
+                return;
+            }
+        }
+        let _ = stream.write_all(b"3\r\nbye\r\n0\r\n\r\n").await;
+    })
+    .await
+}
+
+async fn in_a_hurry(backend: &RawBackend) -> Fixture {
+    Fixture::with(&Documents::one(backend.address), |options| {
+        let limits = &mut options.limits;
+        limits.head_timeout = SHORT;
+        limits.body_timeout = SHORT;
+        limits.write_timeout = SHORT;
+        limits.idle_timeout = SHORT;
+    })
+    .await
+}
+
+const BODY_TIMEOUT: &str = "weir_connections_closed_total{reason=\"body_timeout\"}";
+
+#[tokio::test]
+async fn a_conversation_may_be_silent_in_both_versions_of_http() {
+    let backend = listener().await;
+    let fixture = in_a_hurry(&backend).await;
+    let mut client = fixture.client().await;
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n";
+    client.send(head).await;
+    tokio::time::sleep(SHORT * 6).await;
+    client.send("5\r\nlater\r\n0\r\n\r\n").await;
+    assert_eq!(client.response().await.text(), "hibye");
+    let mut client = http2::Http2::connect(fixture.web).await;
+    let (request, pieces) = http2::streaming("/");
+    pieces.send("part");
+    client.sender.ready().await.unwrap();
+    let response = client.sender.send_request(request).await.unwrap();
+    tokio::time::sleep(SHORT * 6).await;
+    pieces.send("later");
+    drop(pieces);
+    assert_eq!(http2::read(response).await.unwrap().text(), "hibye");
+    assert_eq!(fixture.metric(BODY_TIMEOUT).await.to_bits(), 0);
+}
+
+#[tokio::test]
+async fn who_owes_the_rest_of_a_body_is_cut_off_though_it_is_answered() {
+    let backend = listener().await;
+    let fixture = in_a_hurry(&backend).await;
+    let mut client = fixture.client().await;
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart";
+    let response = client.ask(head).await;
+    assert_eq!((response.text(), response.complete), ("hi", false));
+    fixture.metric_becomes(BODY_TIMEOUT, 1.0).await;
+    let mut client = http2::Http2::connect(fixture.web).await;
+    let (mut request, pieces) = http2::streaming("/");
+    request.headers_mut().insert("content-length", 100.into());
+    pieces.send("part");
+    client.sender.ready().await.unwrap();
+    let response = client.sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(http2::read(response).await.is_err());
+    fixture.metric_becomes(BODY_TIMEOUT, 2.0).await;
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn an_answer_may_be_silent_as_long_as_it_likes() {
+    let backend = RawBackend::start(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\none")
+            .await;
+        tokio::time::sleep(SHORT * 6).await;
+        let _ = stream.write_all(b"two").await;
+    })
+    .await;
+    let fixture = in_a_hurry(&backend).await;
+    assert_eq!(fixture.get("/").await.text(), "onetwo");
+    let mut client = http2::Http2::connect(fixture.web).await;
+    assert_eq!(client.get("/").await.text(), "onetwo");
 }

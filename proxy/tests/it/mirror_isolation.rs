@@ -20,15 +20,6 @@ fn mirrored(main: SocketAddr, mirror: SocketAddr) -> Documents {
         .route("/", "both")
 }
 
-/// Takes all and answers nothing.
-async fn hanging() -> RawBackend {
-    RawBackend::start(|mut stream| async move {
-        let mut sink = vec![0; 65_536];
-        while let Ok(1..) = stream.read(&mut sink).await {}
-    })
-    .await
-}
-
 /// Takes nothing but what the kernel does, and that is not much.
 fn stuck() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -77,7 +68,7 @@ async fn mains_bytes_and_status_are_those_without_mirrors() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let (hanging, resetting, babbling) = (hanging().await, resetting().await, babbling().await);
+    let (hanging, resetting, babbling) = (RawBackend::silent().await, resetting().await, babbling().await);
     let plain = Fixture::start(&Documents::one(main.address)).await;
     let mut expected = plain.client().await;
     for mirror in [nobody, hanging.address, resetting.address, babbling.address] {
@@ -97,7 +88,7 @@ async fn mains_bytes_and_status_are_those_without_mirrors() {
 
 #[tokio::test]
 async fn main_never_waits_for_a_mirror() {
-    let (main, mirror) = (Backend::named("main").await, hanging().await);
+    let (main, mirror) = (Backend::named("main").await, RawBackend::silent().await);
     let fixture = Fixture::start(&mirrored(main.address, mirror.address)).await;
     let mut client = fixture.client().await;
     // none of these copies ever ends, and no answer waits for one
@@ -218,7 +209,7 @@ async fn main_that_cannot_be_reached_is_answered_for_and_copied() {
 
 #[tokio::test]
 async fn a_client_that_leaves_before_the_answer_makes_no_copies() {
-    let (main, mirror) = (hanging().await, Backend::named("mirror").await);
+    let (main, mirror) = (RawBackend::silent().await, Backend::named("mirror").await);
     let fixture = Fixture::start(&mirrored(main.address, mirror.address)).await;
     let mut client = fixture.client().await;
     client
@@ -234,7 +225,7 @@ async fn a_client_that_leaves_before_the_answer_makes_no_copies() {
 
 #[tokio::test]
 async fn a_client_that_leaves_inside_its_body_makes_no_copies() {
-    let (main, mirror) = (hanging().await, Backend::named("mirror").await);
+    let (main, mirror) = (RawBackend::silent().await, Backend::named("mirror").await);
     let fixture = Fixture::start(&mirrored(main.address, mirror.address)).await;
     let mut client = fixture.client().await;
     client
@@ -284,7 +275,7 @@ async fn the_budget_of_bytes_is_kept_and_shared_by_the_copies_of_a_request() {
 
 #[tokio::test]
 async fn the_number_of_copies_is_kept() {
-    let (main, mirror) = (Backend::named("main").await, hanging().await);
+    let (main, mirror) = (Backend::named("main").await, RawBackend::silent().await);
     let fixture = Fixture::with(&mirrored(main.address, mirror.address), |options| {
         options.limits.mirror_max_copies = 5;
     })
@@ -301,7 +292,7 @@ async fn the_number_of_copies_is_kept() {
 
 #[tokio::test]
 async fn a_copy_that_hangs_is_ended_in_time() {
-    let (main, mirror) = (Backend::named("main").await, hanging().await);
+    let (main, mirror) = (Backend::named("main").await, RawBackend::silent().await);
     let fixture = Fixture::with(&mirrored(main.address, mirror.address), |options| {
         options.limits.mirror_timeout = Duration::from_millis(100);
     })
@@ -325,7 +316,7 @@ async fn a_copy_that_hangs_is_ended_in_time() {
 async fn a_copy_that_hangs_ends_its_wait_and_the_copies_below_it_start() {
     let (main, stuck, below) = (
         Backend::named("main").await,
-        hanging().await,
+        RawBackend::silent().await,
         Backend::named("below").await,
     );
     let documents = Documents::default()

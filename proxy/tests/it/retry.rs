@@ -11,11 +11,11 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
 use weir_model::duration::GoDuration;
 
-use crate::support::{Backend, Documents, Fixture, RawBackend, answer, until};
+use crate::support::{Backend, Documents, Fixture, Full, RawBackend, answer, until};
 
 const STALE: &str = "weir_retries_total{reason=\"stale\"}";
 const CONNECT: &str = "weir_retries_total{reason=\"connect\"}";
@@ -77,35 +77,6 @@ async fn when_all_refuse_the_request_fails_after_each_or_a_bound() {
         let fixture = Fixture::start(&documents).await;
         assert_eq!(fixture.get("/").await.status, 502);
         fixture.metric_becomes(CONNECT, retries).await;
-    }
-}
-
-/// A full accept queue: the kernel drops what else wants to connect, as it does for a pod that is gone.
-struct Full {
-    address: SocketAddr,
-    _waiting: Vec<TcpStream>,
-    _listener: socket2::Socket,
-}
-
-impl Full {
-    async fn start() -> Self {
-        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        listener
-            .bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into())
-            .unwrap();
-        listener.listen(1).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
-        let mut waiting = Vec::new();
-        while let Ok(Ok(stream)) =
-            tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
-        {
-            waiting.push(stream);
-        }
-        Self {
-            address,
-            _waiting: waiting,
-            _listener: listener,
-        }
     }
 }
 

@@ -197,11 +197,7 @@ async fn what_the_proxy_answers_for_a_service_counts_for_it() {
 
 #[tokio::test]
 async fn a_client_that_leaves_is_499() {
-    let backend =
-        RawBackend::start(
-            |mut stream| async move { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} },
-        )
-        .await;
+    let backend = RawBackend::silent().await;
     let documents = Documents::default()
         .service("silent", &[backend.address])
         .route("/", "silent");

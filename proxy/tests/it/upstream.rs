@@ -1,10 +1,12 @@
 //! What is spoken with upstreams: HTTP/2 without TLS, and TLS as a ServersTransport wants it.
 
+use std::time::Duration;
+
 use http::Version;
 use weir_model::document::{Leaf, PeerSan, Scheme, TlsVersion, Transport};
 
 use crate::support::{
-    Authority, Backend, Certified, Documents, Fixture, RawBackend, Speaks, answer, get, secret_id,
+    Authority, Backend, Certified, Documents, Fixture, Full, RawBackend, Speaks, answer, get, secret_id,
 };
 
 type Change = fn(&mut Transport);
@@ -83,6 +85,38 @@ async fn requests_share_an_http2_connection_until_its_streams_run_out() {
         "{}",
         backend.connections()
     );
+}
+
+/// Though nothing is in the pool while the first connection is made, for longer than the pool is swept.
+#[tokio::test]
+async fn requests_that_come_while_a_connection_is_made_wait_for_that_one() {
+    let full = Full::start().await;
+    let documents = Documents::default()
+        .service_with("main", &[full.address], |leaf| leaf.scheme = Scheme::H2c)
+        .route("/", "main");
+    let fixture = Fixture::with(&documents, |options| {
+        options.threads = 1;
+        options.limits.head_timeout = Duration::from_millis(50);
+    })
+    .await;
+    let mut clients = Vec::new();
+    for count in [1.0, 3.0, 5.0] {
+        let mut client = fixture.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        clients.push(client);
+        fixture
+            .metric_becomes("weir_connections_accepted_total", count)
+            .await;
+        // who is cut off shows that time has passed
+        assert!(fixture.client().await.is_closed().await);
+    }
+    let backend = Backend::on(full.open(), Speaks::H2c, |_| answer("ok"));
+    for client in &mut clients {
+        assert_eq!(client.response().await.text(), "ok");
+    }
+    assert_eq!(backend.count(), 3);
+    let made = fixture.metric("weir_upstream_connections_made_total").await;
+    assert!((made - 1.0).abs() < 0.5, "{made}");
 }
 
 #[tokio::test]

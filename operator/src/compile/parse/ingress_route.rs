@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use weir_model::{
     crd::{IngressRouteSpec, IngressRouteTls, Route},
     document::{RouteId, SourceKind},
-    entry_point::EntryPoint,
+    entry_point::{EntryPoint, Trust},
     hex::hex,
     name::{NamespacedName, check_name, traefik_name},
     path::FieldPath,
@@ -184,7 +184,44 @@ impl<'a> Sink<'a> {
         }
         serving.sort_by(|a, b| a.name.cmp(&b.name));
         serving.dedup_by(|a, b| a.name == b.name);
+        self.only_redirected(&serving);
         serving.into_iter().map(|e| e.name.clone()).collect()
+    }
+
+    /// Routes whose entry points all redirect. Who is behind a trusted forwarder may be served nevertheless.
+    fn only_redirected(&mut self, serving: &[&EntryPoint]) {
+        let redirects = |e: &&EntryPoint| e.redirection.is_some() && e.forwarded_headers == Trust::Nobody;
+        if serving.is_empty() || !serving.iter().all(redirects) {
+            return;
+        }
+        let names: Vec<_> = serving.iter().map(|e| format!("{:?}", e.name)).collect();
+        let message = match &names[..] {
+            [name] => format!("the entry point {name} sends all requests to another one"),
+            names => format!(
+                "the entry points {} send all requests to others",
+                names.join(", ")
+            ),
+        };
+        let serves = |e: &&EntryPoint| e.redirection.is_none();
+        let others: Vec<_> = self
+            .options
+            .entry_points
+            .iter()
+            .filter(serves)
+            .map(|e| e.name.as_str())
+            .collect();
+        self.push(
+            &spec().key("entryPoints"),
+            Code::OnlyRedirected,
+            message,
+            |finding| {
+                let finding = finding.effect("no request reaches the routes");
+                match &others[..] {
+                    [] => finding.help("no entry point serves requests; let one be without a redirection"),
+                    others => finding.help(format!("name one that serves: {}", others.join(", "))),
+                }
+            },
+        );
     }
 
     /// The entry point of this name, if it can serve the routes; `nowhere`: if no other one does either.

@@ -237,7 +237,9 @@ impl Sink<'_> {
         let mut suites = Vec::new();
         for (i, name) in written.unwrap_or_default().iter().enumerate() {
             if CIPHER_SUITES.contains(&name.as_str()) {
-                suites.push(name.clone());
+                // Go's older names of two
+                let unfinished = name.ends_with("_CHACHA20_POLY1305");
+                suites.push(name.clone() + if unfinished { "_SHA256" } else { "" });
             } else {
                 let message = format!("weir has no cipher suite {name:?}");
                 self.unsupported(&field.index(i), &message, &one_of(name, &CIPHER_SUITES));

@@ -114,7 +114,10 @@ async fn there_is_one_host_and_it_is_a_host() {
         "Host: a\r\nhost: a",
         "X: y",
     ] {
-        cases.push((host, format!("GET / HTTP/1.1\r\n{host}\r\n\r\n")));
+        // nor does the target help
+        for target in ["/", "http://a/", "http://c/"] {
+            cases.push((host, format!("GET {target} HTTP/1.1\r\n{host}\r\n\r\n")));
+        }
     }
     for host in [
         "user@a",

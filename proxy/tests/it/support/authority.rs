@@ -111,13 +111,23 @@ impl Certified {
 
     /// For a server that speaks these protocols, and asks its clients for a certificate of somebody.
     pub fn server(&self, protocols: &[&str], clients: Option<&Authority>) -> Arc<ServerConfig> {
+        self.server_with(protocols, clients, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// The same, with some versions of TLS.
+    pub fn server_with(
+        &self,
+        protocols: &[&str],
+        clients: Option<&Authority>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ServerConfig> {
         let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
             .collect::<Result<_, _>>()
             .unwrap();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap();
         let builder = match clients {
             None => builder.with_no_client_auth(),

@@ -20,7 +20,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -99,6 +99,15 @@ impl Backend {
         respond: impl Fn(&Received) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, speaks, respond)
+    }
+
+    /// The same on a socket.
+    pub fn on(
+        listener: TcpListener,
+        speaks: Speaks,
+        respond: impl Fn(&Received) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(AtomicUsize::new(0));
@@ -108,6 +117,7 @@ impl Backend {
             async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
+                    stream.set_nodelay(true).unwrap();
                     connections.fetch_add(1, Ordering::Relaxed);
                     let (received, respond) = (received.clone(), respond.clone());
                     let service = service_fn(move |request: Request<Incoming>| {
@@ -191,6 +201,12 @@ impl RawBackend {
         F: Future<Output = ()> + Send + 'static,
     {
         Self::at("127.0.0.1:0".parse().unwrap(), serve).await
+    }
+
+    /// Reads, and never says anything.
+    pub async fn silent() -> Self {
+        Self::start(|mut stream| async move { while let Ok(1..) = stream.read(&mut [0; 16_384]).await {} })
+            .await
     }
 
     /// The same at an address.

@@ -3,13 +3,16 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
 use weir_proxy::{
     app::{Options, Proxy, Running},
     config,
 };
 
-use super::{Client, Documents, Response, get};
+use super::{Backend, Client, Documents, Response, get};
 
 /// A proxy with one entry point, `web`.
 pub struct Fixture {
@@ -77,6 +80,27 @@ impl Fixture {
     pub async fn publish(&self, documents: &Documents) {
         documents.write(self.dir.path());
         self.loaded(documents.config.revision).await;
+    }
+
+    /// Waits until it has ended, after it was told to drain.
+    pub async fn ended(self) {
+        let Self { running, .. } = self;
+        let ended = tokio::task::spawn_blocking(|| running.join());
+        timeout(Duration::from_mins(1), ended)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+
+    /// Has it drain once there is some load, and waits until all that is under way has ended; each has done more than
+    /// one thing.
+    pub async fn drain_under(&self, backend: &Backend, loads: Vec<JoinHandle<usize>>) {
+        until("some load", async || backend.count() > 100).await;
+        self.running.stopper().drain();
+        for load in loads {
+            assert!(load.await.unwrap() > 1);
+        }
     }
 
     async fn loaded(&self, revision: u64) {

@@ -1,0 +1,94 @@
+//! The end of a proxy.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{
+    Backend, Documents, Fixture, RawBackend,
+    http2::{Http2, get, read},
+    until,
+};
+
+use super::{SHORT, over_tls, secured};
+
+#[tokio::test]
+async fn nothing_is_lost_while_a_proxy_drains_under_load() {
+    let backend = Backend::named("ok").await;
+    let (fixture, authority) = secured(backend.address, |options| {
+        options.drain_delay = SHORT;
+        options.grace_period = Duration::from_mins(1);
+    })
+    .await;
+    let mut idle = over_tls(&fixture, &authority).await;
+    assert_eq!(idle.get("/").await.status, 200);
+    let mut loads = Vec::new();
+    for _ in 0..4 {
+        let client = over_tls(&fixture, &authority).await;
+        for _ in 0..8 {
+            let mut client = client.clone();
+            loads.push(tokio::spawn(async move {
+                let mut served = 0;
+                while client.sender.ready().await.is_ok() {
+                    match client.sender.try_send_request(get("/")).await {
+                        Ok(response) => {
+                            let answer = read(response).await.unwrap();
+                            assert_eq!((answer.status, answer.text()), (200, "ok"));
+                            served += 1;
+                        }
+                        // after GOAWAY, what was not sent comes back
+                        Err(mut error) => {
+                            assert!(error.take_message().is_some(), "{}", error.error());
+                        }
+                    }
+                }
+                served
+            }));
+        }
+    }
+    fixture.drain_under(&backend, loads).await;
+    assert!(idle.is_closed().await);
+    fixture.ended().await;
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_finished_while_a_proxy_drains() {
+    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    let wait = std::sync::Mutex::new(Some(wait));
+    let slow = RawBackend::start(move |mut stream| {
+        let wait = wait.lock().unwrap().take();
+        async move {
+            let _ = stream.read(&mut [0; 4096]).await;
+            if let Some(wait) = wait {
+                let _ = wait.await;
+            }
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
+                .await;
+        }
+    })
+    .await;
+    let fixture = Fixture::with(&Documents::one(slow.address), |options| {
+        options.grace_period = Duration::from_mins(1);
+    })
+    .await;
+    let client = Http2::connect(fixture.web).await;
+    let asking = tokio::spawn({
+        let mut client = client.clone();
+        async move { client.get("/").await }
+    });
+    fixture.metric_becomes("weir_upstream_connections", 1.0).await;
+    fixture.running.stopper().drain();
+    until("listeners to be closed", async || {
+        TcpStream::connect(fixture.web).await.is_err()
+    })
+    .await;
+    // longer than a connection without a request stays
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    go.send(()).unwrap();
+    assert_eq!(asking.await.unwrap().text(), "slow");
+    fixture.ended().await;
+}
