@@ -89,7 +89,7 @@ pub(crate) struct Client {
     reads_of_request: Cell<u32>,
     /// Bytes that were read, of a request; for a part, of bodies in both directions.
     moved: Cell<u64>,
-    /// When the body last came fast enough, and how many bytes have moved since.
+    /// When the body last came fast enough, and the end of the count of what had moved.
     mark: Cell<(Tick, u32)>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
@@ -133,68 +133,61 @@ impl Flags {
     }
 }
 
+/// Who sends, and where to.
+struct Sender {
+    entry_point: usize,
+    peer: IpAddr,
+    port: u16,
+    peer_header: HeaderValue,
+    is_trusted: bool,
+}
+
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) -> Self {
-        Self::from(
-            worker,
-            entry_point,
-            Stream::Plain(stream),
-            (peer.ip(), peer.port()),
-        )
+        Self::from(worker, entry_point, Stream::Plain(stream), peer)
     }
 
-    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, (peer, port): (IpAddr, u16)) -> Self {
-        let peer = peer.to_canonical();
+    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, peer: SocketAddr) -> Self {
+        let (peer, port) = (peer.ip().to_canonical(), peer.port());
         let peer_header =
             HeaderValue::try_from(peer.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self::with(worker, entry_point, (peer, port), peer_header, Some(stream))
-    }
-
-    /// One of a connection's streams.
-    pub(super) fn part(&self) -> Self {
-        let (worker, peer_header) = (self.worker.clone(), self.peer_header.clone());
-        Self::with(
-            worker,
-            self.entry_point,
-            (self.peer, self.port),
-            peer_header,
-            None,
-        )
-    }
-
-    /// The same connection, of which is known by now whose it is.
-    pub(super) fn of(&self, peer: SocketAddr) -> Self {
-        let (worker, stream) = (self.worker.clone(), self.stream.replace(Stream::Elsewhere));
-        let client = Self::from(worker, self.entry_point, stream, (peer.ip(), peer.port()));
-        client.order.set(self.order.get());
-        client
-    }
-
-    fn with(
-        worker: Rc<Worker>,
-        entry_point: usize,
-        (peer, port): (IpAddr, u16),
-        peer_header: HeaderValue,
-        stream: Option<Stream>,
-    ) -> Self {
-        let now = worker.clock.now();
-        let is_trusted = worker.process.entry_points[entry_point]
-            .forwarded_headers
-            .includes(peer);
-        Self {
-            worker,
-            is_trusted,
+        let sources = &worker.process.entry_points[entry_point].forwarded_headers;
+        let sender = Sender {
+            is_trusted: sources.includes(peer),
             entry_point,
             peer,
             port,
             peer_header,
+        };
+        Self::with(worker, sender, Some(stream))
+    }
+
+    /// One of a connection's streams.
+    pub(super) fn part(&self) -> Self {
+        let sender = Sender {
+            is_trusted: self.is_trusted,
+            entry_point: self.entry_point,
+            peer: self.peer,
+            port: self.port,
+            peer_header: self.peer_header.clone(),
+        };
+        Self::with(self.worker.clone(), sender, None)
+    }
+
+    fn with(worker: Rc<Worker>, sender: Sender, stream: Option<Stream>) -> Self {
+        Self {
+            entry_point: sender.entry_point,
+            peer: sender.peer,
+            port: sender.port,
+            peer_header: sender.peer_header,
+            is_trusted: sender.is_trusted,
             is_part: stream.is_none(),
             stream: RefCell::new(stream.unwrap_or(Stream::Elsewhere)),
             streams: OnceCell::new(),
             read_again: RefCell::default(),
             upgrade: Upgrade::default(),
             phase: Cell::new(Phase::Fresh),
-            since: Cell::new(now),
+            since: Cell::new(worker.clock.now()),
             order: Cell::new(Order::None),
             waker: RefCell::default(),
             reads: Cell::default(),
@@ -204,7 +197,16 @@ impl Client {
             request_done_at: Cell::default(),
             received: Cell::default(),
             flags: Flags::default(),
+            worker,
         }
+    }
+
+    /// The same connection, of which is known by now whose it is.
+    pub(super) fn of(&self, peer: SocketAddr) -> Self {
+        let (worker, stream) = (self.worker.clone(), self.stream.replace(Stream::Elsewhere));
+        let client = Self::from(worker, self.entry_point, stream, peer);
+        client.order.set(self.order.get());
+        client
     }
 
     /// Where it came in.
@@ -355,9 +357,6 @@ impl Client {
 
     fn count(&self, bytes: usize) {
         self.moved.set(self.moved.get() + bytes as u64);
-        let (at, moved) = self.mark.get();
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.mark.set((at, moved.saturating_add(bytes)));
     }
 
     /// How many bytes have moved.
@@ -367,12 +366,13 @@ impl Client {
 
     /// When the body was last fast enough, and how many bytes have moved since.
     pub(super) fn mark(&self) -> (Tick, u32) {
-        self.mark.get()
+        let (at, then) = self.mark.get();
+        (at, (self.moved.get() as u32).wrapping_sub(then))
     }
 
     /// The body is fast enough so far.
     pub(super) fn set_mark(&self) {
-        self.mark.set((self.worker.clock.now(), 0));
+        self.mark.set((self.worker.clock.now(), self.moved.get() as u32));
     }
 
     pub(super) fn order(&self) -> Order {

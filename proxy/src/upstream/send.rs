@@ -69,7 +69,9 @@ impl Origin<'_> {
     #[cold]
     fn inform(self, cx: &mut Context<'_>, found: &[Early]) {
         if let Self::Client { client, .. } = self {
-            found.iter().for_each(|early| client.inform(cx, early));
+            for early in found {
+                client.inform(cx, early);
+            }
         }
     }
 
