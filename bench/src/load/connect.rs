@@ -1,0 +1,50 @@
+//! Connections, with TLS or without.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+/// What can be read and written.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A connection.
+pub type Socket = Box<dyn Io>;
+
+/// How a proxy is spoken to.
+#[derive(Clone)]
+pub enum Security {
+    /// Without TLS.
+    Plain,
+    /// With it.
+    Tls(Arc<ClientConfig>),
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "Plain",
+            Self::Tls(_) => "Tls",
+        })
+    }
+}
+
+/// Connects.
+pub async fn dial(address: SocketAddr, security: &Security) -> Result<Socket> {
+    let stream = TcpStream::connect(address).await.context("cannot connect")?;
+    stream.set_nodelay(true)?;
+    Ok(match security {
+        Security::Plain => Box::new(stream),
+        Security::Tls(config) => {
+            let name = ServerName::try_from(crate::certificate::HOST)?;
+            let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await;
+            Box::new(stream.context("cannot agree on TLS")?)
+        }
+    })
+}
