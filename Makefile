@@ -17,7 +17,7 @@ TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"targ
 BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet images e2e e2e-node bench-operator doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet conformance images e2e e2e-node fuzz bench-operator doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,7 @@ test: check-deps check-gen demo-quiet ## run all tests, the demo and the checks 
 	else echo "left out: make e2e, which needs Go 1.26 to build the Kubernetes components"; fi
 	@if reasons=$$(e2e/tools/node-needs); then $(MAKE) images REGISTRY= && $(MAKE) e2e-node IMAGES=$(IMAGES); \
 	else echo "left out: make images e2e-node, which cannot run here:"; echo "$$reasons"; fi
+	@$(MAKE) --no-print-directory conformance
 	$(CARGO) test $(CARGO_FLAGS) -p weir-operator --no-default-features
 	$(CARGO) test $(CARGO_FLAGS) --workspace --all-features
 
@@ -47,16 +48,19 @@ fmt: ## format the code
 # The chart has its own copy, since a chart cannot refer to files outside of it.
 CRDS := crds charts/weir/crds
 
-gen: build ## write the generated files: crds/, the chart's copy of it, docs/conditions.md
+gen: build ## write the generated files: crds/, the chart's copy of it, docs/conditions.md, docs/compatibility.md
 	@for crds in $(CRDS); do $(BIN)/weir-operator crd --output "$$crds" || exit 1; done
 	@$(BIN)/weir-operator explain --markdown --output docs/conditions.md
+	@$(BIN)/weir-operator explain --compatibility --output docs/compatibility.md
 
 check-gen: build ## check that the generated files are up to date
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(BIN)/weir-operator crd --output "$$new" && \
 	for crds in $(CRDS); do \
 	  diff -ru "$$crds" "$$new" || { echo "$$crds is not what the types make; run \`make gen\`" >&2; exit 1; }; done; \
 	$(BIN)/weir-operator explain --markdown | diff -u docs/conditions.md - || \
-	{ echo "docs/conditions.md is not what the catalogues say; run \`make gen\`" >&2; exit 1; }
+	{ echo "docs/conditions.md is not what the catalogues say; run \`make gen\`" >&2; exit 1; }; \
+	$(BIN)/weir-operator explain --compatibility | diff -u docs/compatibility.md - || \
+	{ echo "docs/compatibility.md is not what the catalogue says; run \`make gen\`" >&2; exit 1; }
 
 # What a crate may depend on is part of its design; see docs/architecture.md.
 check-deps: ## check what the crates depend on, and that each of them builds alone
@@ -83,6 +87,17 @@ demo-serve: build ## serve examples/ until Ctrl-C, to play with
 
 demo-quiet: build
 	$(BIN)/weir-demo --quiet
+
+# h2spec, and WebSocket's cases with the proxy and without
+conformance: ## run the suites of others against the proxy: HTTP/2 and WebSocket
+	@proxy/tests/conformance/run
+
+FUZZ_SECONDS ?= 60
+
+# As tests they run for a moment each.
+fuzz: ## try inputs that nobody would write on all that reads any, each for FUZZ_SECONDS
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test $(CARGO_FLAGS) -p weir-operator --all-features --test fuzz -- --nocapture
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test $(CARGO_FLAGS) -p weir-proxy --all-features --lib fuzz:: -- --nocapture
 
 IMAGES ?= images
 REGISTRY ?=

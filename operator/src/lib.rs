@@ -3,6 +3,7 @@
 pub mod cli;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+pub mod compatibility;
 pub mod compile;
 pub mod explain;
 pub mod manifest;

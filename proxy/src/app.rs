@@ -3,7 +3,8 @@
 use std::{
     io, iter,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::Arc,
+    path::Path,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -13,6 +14,7 @@ use thiserror::Error;
 use weir_model::entry_point::{self, EntryPoint, ListError, RedirectTarget, Redirection};
 
 use crate::{
+    access_log::{self, Sink, Writer},
     admin::{About, Admin},
     config::{self, Loader},
     control::{Control, Probing},
@@ -26,6 +28,7 @@ use crate::{
     process::{self, Budget, Process},
     state::Registry,
     tls::TlsError,
+    traffic::Buckets,
     worker::Plan,
 };
 
@@ -37,6 +40,8 @@ const ADMIN: &str = "admin";
 /// What a proxy is made from.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The access log; none: nothing is logged.
+    pub access_log: Option<access_log::Options>,
     /// Where the admin port listens.
     pub admin: SocketAddr,
     /// Where the documents come from.
@@ -54,6 +59,8 @@ pub struct Options {
     pub grace_period: Duration,
     /// Bounds.
     pub limits: Limits,
+    /// Of the histograms of how long requests took.
+    pub buckets: Buckets,
     /// How many threads serve.
     pub threads: usize,
 }
@@ -62,6 +69,7 @@ impl Options {
     /// The defaults.
     pub fn new(config: config::Options, entry_points: Vec<EntryPoint>) -> Self {
         Self {
+            access_log: None,
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             config,
             dns_servers: Vec::new(),
@@ -70,6 +78,7 @@ impl Options {
             first_turn: None,
             grace_period: Duration::from_secs(20),
             limits: Limits::default(),
+            buckets: Buckets::default(),
             threads: default_threads(),
         }
     }
@@ -101,6 +110,14 @@ pub enum StartError {
         name: String,
         /// The address.
         address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The access log's file cannot be opened.
+    #[error("cannot open the access log {file}")]
+    AccessLog {
+        /// The file.
+        file: String,
         /// Why.
         source: io::Error,
     },
@@ -165,6 +182,8 @@ pub struct Addresses {
 /// A proxy that listens and does not serve yet.
 #[derive(Debug)]
 pub struct Proxy {
+    access_log: Option<Sink>,
+    access_log_control: Arc<access_log::Control>,
     addresses: Addresses,
     admin: TcpListener,
     /// For each thread, one for each entry point.
@@ -188,11 +207,27 @@ impl Proxy {
         }
         let failed = |source| StartError::bind(ADMIN, options.admin, source);
         let (bound, admin) = listen::alone(options.admin).map_err(failed)?;
+        let access_log_control = Arc::default();
+        let open = |log: &access_log::Options| {
+            let sink = Sink::new(log.clone(), listeners.len(), Arc::clone(&access_log_control));
+            sink.map_err(|source| StartError::AccessLog {
+                file: log
+                    .file
+                    .as_deref()
+                    .unwrap_or_else(|| Path::new("-"))
+                    .display()
+                    .to_string(),
+                source,
+            })
+        };
+        let access_log = options.access_log.as_ref().map(open).transpose()?;
         let addresses = Addresses {
             admin: bound,
             entry_points,
         };
         Ok(Self {
+            access_log,
+            access_log_control,
             addresses,
             admin,
             listeners,
@@ -208,6 +243,8 @@ impl Proxy {
     /// Starts serving.
     pub fn serve(self) -> Result<Running, StartError> {
         let Self {
+            access_log,
+            access_log_control,
             addresses,
             admin,
             listeners,
@@ -224,6 +261,8 @@ impl Proxy {
         }
         let process = Arc::new(process);
         let mut running = Running {
+            access_log: None,
+            access_log_control: access_log_control.clone(),
             addresses,
             drainer: Arc::new(drainer),
             workers: Vec::new(),
@@ -233,7 +272,9 @@ impl Proxy {
         for (index, listeners) in listeners.into_iter().enumerate() {
             let metrics = Arc::new(Shard::new(process.entry_points.len()));
             shards.push(metrics.clone());
+            let writer = |log: &Sink| Writer::new(log.options(), log.lines(index), index, process.workers);
             let plan = Plan {
+                access_log: access_log.as_ref().map(writer),
                 index,
                 process: process.clone(),
                 metrics,
@@ -244,6 +285,16 @@ impl Proxy {
             running
                 .workers
                 .push(spawn(format!("worker-{index}"), move || plan.run())?);
+        }
+        if let Some(log) = access_log {
+            let (ended, end) = mpsc::channel();
+            spawn("access-log".into(), move || {
+                log.run();
+                // who wants to know may have stopped waiting
+                let _ = ended.send(());
+                Ok(())
+            })?;
+            running.access_log = Some(end);
         }
         let counts = Arc::new(health::Counts::default());
         let probing = Probing {
@@ -261,6 +312,7 @@ impl Proxy {
             .beside
             .push(spawn("health".into(), move || probing.run())?);
         let about = About {
+            access_log: access_log_control,
             counts,
             current: loader.current().clone(),
             drain: drain.clone(),
@@ -320,6 +372,7 @@ fn process(options: &Options, addresses: &Addresses, workers: usize) -> Process 
         mirror_copies: Budget::new(options.limits.mirror_max_copies),
         mirror_bytes: Budget::new(options.limits.mirror_max_bytes),
         workers,
+        buckets: options.buckets.clone(),
         limits: options.limits.clone(),
     }
 }
@@ -342,6 +395,9 @@ fn random() -> u64 {
 /// A proxy that serves. Dropping it ends it at once.
 #[derive(Debug)]
 pub struct Running {
+    /// Told when the access log is complete.
+    access_log: Option<mpsc::Receiver<()>>,
+    access_log_control: Arc<access_log::Control>,
     addresses: Addresses,
     drainer: Arc<Drainer>,
     workers: Vec<JoinHandle<io::Result<()>>>,
@@ -365,6 +421,20 @@ impl Stopper {
     }
 }
 
+/// Has files of logs opened anew, once they were moved away.
+#[derive(Clone, Debug)]
+pub struct Reopener(Arc<access_log::Control>);
+
+impl Reopener {
+    /// At once, as soon as what was logged before is written.
+    pub fn reopen(&self) {
+        self.0.reopen();
+    }
+}
+
+/// How long the end waits for the access log: nobody may be reading it.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 impl Running {
     /// Where it listens.
     pub fn addresses(&self) -> &Addresses {
@@ -374,6 +444,11 @@ impl Running {
     /// What ends it.
     pub fn stopper(&self) -> Stopper {
         Stopper(self.drainer.clone())
+    }
+
+    /// What has files of logs opened anew.
+    pub fn reopener(&self) -> Reopener {
+        Reopener(self.access_log_control.clone())
     }
 
     /// Waits until it has ended.
@@ -386,6 +461,10 @@ impl Running {
         for thread in self.workers.drain(..) {
             let ended = joined(thread);
             result = result.and(ended);
+        }
+        if let Some(log) = self.access_log.take() {
+            // what is not written by then is lost
+            let _ = log.recv_timeout(LAST_LINES);
         }
         self.drainer.advance(Stage::Over);
         for thread in self.beside.drain(..) {

@@ -7,10 +7,12 @@ use tracing_subscriber::EnvFilter;
 use weir_model::entry_point::EntryPoint;
 
 use crate::{
+    access_log,
     app::{self, MAX_DEFAULT_THREADS, Options},
     config,
     limits::{Limits, duration, duration_or_zero},
     telemetry::LogFormat,
+    traffic::Buckets,
 };
 
 /// Serves weighted and mirrored HTTP traffic from the documents that weir-operator writes.
@@ -47,6 +49,23 @@ pub struct Cli {
     /// How log lines look.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
+    /// Logs each request, in the form that Traefik's log has; the Common Log Format or JSON.
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Access log")]
+    access_log: Option<access_log::Format>,
+    /// The file; without it, standard output. Opened anew on SIGUSR1.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "access_log",
+        help_heading = "Access log"
+    )]
+    access_log_file: Option<PathBuf>,
+    /// Leaves queries out, which may hold secrets.
+    #[arg(long, requires = "access_log", help_heading = "Access log")]
+    access_log_drop_query: bool,
+    /// Upper bounds, in seconds, of the histograms of how long requests took.
+    #[arg(long, value_name = "SECONDS,…", default_value = "0.1,0.3,1.2,5")]
+    metrics_buckets: Buckets,
     #[command(flatten, next_help_heading = "Limits")]
     limits: Limits,
 }
@@ -79,18 +98,29 @@ impl Cli {
             grace_period,
             log_level,
             log_format,
+            access_log,
+            access_log_file: file,
+            access_log_drop_query: drop_query,
+            metrics_buckets: buckets,
             limits,
         } = self;
         let usage = |problem: String| Self::command().error(ErrorKind::ValueValidation, problem);
         app::check(admin, &entry_points).map_err(|error| usage(error.to_string()))?;
         let log_filter =
             EnvFilter::try_new(log_level).map_err(|error| usage(format!("--log-level: {error}")))?;
+        let access_log = access_log.map(|format| access_log::Options {
+            format,
+            file,
+            drop_query,
+        });
         let options = Options {
+            access_log,
             admin,
             dns_servers,
             drain_delay,
             grace_period,
             limits,
+            buckets,
             threads: threads.map_or_else(app::default_threads, Into::into),
             ..Options::new(config::Options::new(config), entry_points)
         };
@@ -117,6 +147,7 @@ mod tests {
         let command = checked(&["--entrypoint", "web=127.0.0.1:8000", "--threads", "3"]).unwrap();
         assert_eq!(command.options.threads, 3);
         assert_eq!(command.options.limits, Limits::default());
+        assert_eq!(command.options.buckets, Buckets::default());
     }
 
     #[test]
@@ -139,6 +170,9 @@ mod tests {
             &["--entrypoint", "web=127.0.0.1:1", "--threads", "0"],
             &["--entrypoint", "web=127.0.0.1:1", "--log-level", "weir=loud"],
             &["--entrypoint", "web=nowhere"],
+            &["--entrypoint", "web=127.0.0.1:1", "--metrics-buckets", "1,0.5"],
+            &["--entrypoint", "web=127.0.0.1:1", "--access-log-drop-query"],
+            &["--entrypoint", "web=127.0.0.1:1", "--access-log", "xml"],
             &[
                 "--entrypoint",
                 "web=127.0.0.1:1,http.redirections.entryPoint.to=websecure",

@@ -15,6 +15,8 @@ pub enum Failure {
     ClientGone,
     /// `CONNECT`, or a transfer coding other than `chunked`.
     NotImplemented,
+    /// The request has come round too often.
+    Loop,
     /// No route matches.
     NoRoute,
     /// The route has nothing usable behind it.
@@ -37,6 +39,8 @@ pub enum Failure {
     Malformed,
     /// The upstream switched protocols without being asked to.
     Switched,
+    /// The answer's body broke off or is malformed: the client has its head by then, and sees its connection break.
+    ResponseBody,
 }
 
 /// Traefik's (and nginx's) status for a client that went away; counted, never sent.
@@ -44,12 +48,13 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Failure {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::HeadTooLarge,
         Self::RequestBody,
         Self::ClientGone,
         Self::NotImplemented,
+        Self::Loop,
         Self::NoRoute,
         Self::NoServer,
         Self::Resolve,
@@ -61,6 +66,7 @@ impl Failure {
         Self::ResponseTimeout,
         Self::Malformed,
         Self::Switched,
+        Self::ResponseBody,
     ];
 
     /// A stable label.
@@ -71,6 +77,7 @@ impl Failure {
             Self::RequestBody => "request_body",
             Self::ClientGone => "client_gone",
             Self::NotImplemented => "not_implemented",
+            Self::Loop => "loop",
             Self::NoRoute => "no_route",
             Self::NoServer => "no_server",
             Self::Resolve => "resolve",
@@ -82,6 +89,7 @@ impl Failure {
             Self::ResponseTimeout => "response_timeout",
             Self::Malformed => "malformed",
             Self::Switched => "switched",
+            Self::ResponseBody => "response_body",
         }
     }
 
@@ -92,9 +100,12 @@ impl Failure {
             Self::BadRequest | Self::RequestBody | Self::ClientGone => StatusCode::BAD_REQUEST,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Resolve | Self::Connect | Self::Closed | Self::Broken => StatusCode::BAD_GATEWAY,
+            Self::Resolve | Self::Connect | Self::Closed | Self::Broken | Self::ResponseBody => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Tls | Self::Malformed | Self::Switched => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -3,12 +3,13 @@
 //! ```text
 //! files ─► config ─► state ──swap──► workers (one a core): http ─► balance ─► upstream
 //!                                        │                            └─► mirror
-//!                      admin ◄───────────┴─ metrics
+//!                      admin ◄───────────┴─ metrics, traffic
 //! ```
 //!
 //! [`app`] puts the parts together. A [`app::Proxy`] has no state outside itself, so several can run in
 //! one process.
 
+pub mod access_log;
 pub mod admin;
 pub mod app;
 pub mod balance;
@@ -18,6 +19,8 @@ mod control;
 mod dns;
 pub mod drain;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
 pub mod health;
 mod http;
 pub mod limits;
@@ -30,6 +33,8 @@ pub mod router;
 pub mod state;
 pub mod sticky;
 pub mod telemetry;
+mod timestamp;
 pub mod tls;
+pub mod traffic;
 mod upstream;
 mod worker;

@@ -30,6 +30,10 @@ pub struct Limits {
     /// How long a client may be silent inside a request's body.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub body_timeout: Duration,
+    /// Bytes a second that a request's body has to bring, over each --body-timeout and until the answer begins, as long
+    /// as the client is what is waited for; 0: any. So that nobody holds a connection with a byte now and then.
+    #[arg(long, value_name = "BYTES", default_value = "240")]
+    pub min_body_rate: u32,
     /// How long a client may take nothing of a response that waits for it.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub write_timeout: Duration,
@@ -72,6 +76,7 @@ impl Default for Limits {
             max_concurrent_streams: 250,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_mins(1),
+            min_body_rate: 240,
             write_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(3),
             park_after: Duration::from_secs(1),
@@ -90,6 +95,12 @@ impl Limits {
     /// How many headers to tell hyper; none: what it allows anyway.
     pub(crate) fn own_max_headers(&self) -> Option<usize> {
         (self.max_headers != HEADERS_WITHOUT_ALLOCATION).then_some(self.max_headers)
+    }
+
+    /// Bytes that a request's body has to bring within the timeout for its silence.
+    pub(crate) fn least_of_body(&self) -> u32 {
+        let least = self.body_timeout.as_millis() * u128::from(self.min_body_rate) / 1_000;
+        u32::try_from(least).unwrap_or(u32::MAX)
     }
 
     /// How often to look for what is overdue: often enough for the shortest of the timeouts, at most

@@ -9,7 +9,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 use weir_proxy::{
-    app::{Addresses, Options, Proxy, Stopper},
+    app::{Addresses, Options, Proxy, Reopener, Stopper},
     cli::{Cli, Command},
     telemetry,
 };
@@ -55,21 +55,22 @@ fn run(options: Options) -> anyhow::Result<()> {
     let (version, entry_points) = (env!("CARGO_PKG_VERSION"), entry_points.join(" "));
     tracing::info!(version, threads, %admin, entry_points, "listening");
     let running = proxy.serve()?;
-    let stopper = running.stopper();
+    let (stopper, reopener) = (running.stopper(), running.reopener());
     thread::Builder::new()
         .name("signals".into())
-        .spawn(move || signals.watch(&stopper))
+        .spawn(move || signals.watch(&stopper, &reopener))
         .context("cannot start a thread")?;
     running.join().context("the proxy broke down")?;
     tracing::info!("drained");
     Ok(())
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM, SIGINT and SIGUSR1.
 struct Signals {
     runtime: Runtime,
     terminate: Signal,
     interrupt: Signal,
+    reopen: Signal,
 }
 
 impl Signals {
@@ -78,26 +79,32 @@ impl Signals {
         let in_runtime = runtime.enter();
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
+        let reopen = signal(SignalKind::user_defined1())?;
         drop(in_runtime);
         Ok(Self {
             runtime,
             terminate,
             interrupt,
+            reopen,
         })
     }
 
-    /// Drains at the first one, exits at the second.
-    fn watch(self, stopper: &Stopper) {
+    /// Drains at the first one, exits at the second. SIGUSR1 has logs opened anew.
+    fn watch(self, stopper: &Stopper, reopener: &Reopener) {
         let Self {
             runtime,
             mut terminate,
             mut interrupt,
+            mut reopen,
         } = self;
         let mut wait = || {
             runtime.block_on(async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+                loop {
+                    tokio::select! {
+                        _ = terminate.recv() => break,
+                        _ = interrupt.recv() => break,
+                        _ = reopen.recv() => reopener.reopen(),
+                    }
                 }
             });
         };

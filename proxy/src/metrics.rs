@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::error::Failure;
+use crate::{error::Failure, traffic::Chain};
 
 /// A number that one thread changes and others read.
 #[derive(Debug, Default)]
@@ -78,6 +78,8 @@ labels! {
         WriteTimeout = "write_timeout",
         /// A header of the PROXY protocol that breaks its rules.
         ProxyHeader = "proxy_header",
+        /// Frames of HTTP/2 that serve nothing, or requests that are given up, without end.
+        Flood = "flood",
     }
 }
 
@@ -126,6 +128,10 @@ labels! {
 pub(crate) struct Shard {
     /// Responses by entry point and class of status (1xx to 5xx).
     responses: Box<[[Counter; 5]]>,
+    /// Requests by entry point, under Traefik's names.
+    entry_points: Box<[Chain]>,
+    /// Client connections by entry point.
+    pub(crate) open_at: Box<[Counter]>,
     /// Requests that no upstream answered.
     pub(crate) failures: [Counter; Failure::ALL.len()],
     pub(crate) retries: [Counter; 2],
@@ -133,16 +139,21 @@ pub(crate) struct Shard {
     pub(crate) accept_pauses: [Counter; 2],
     /// Connections of clients that came to nothing for want of TLS.
     pub(crate) handshakes_failed: Counter,
-    pub(crate) closed: [Counter; 5],
+    pub(crate) closed: [Counter; 6],
     /// Client connections now, and those of them that are parked.
     pub(crate) open: Counter,
     pub(crate) parked: Counter,
+    /// Those of them that have left HTTP, and how many did so far.
+    pub(crate) upgraded: Counter,
+    pub(crate) upgrades: Counter,
     /// Connections to upstreams: made so far, now, and those of them that wait for a request.
     pub(crate) dialled: Counter,
     pub(crate) upstream_open: Counter,
     pub(crate) upstream_idle: Counter,
     /// When the worker last looked at its clock, in milliseconds since the process's start.
     pub(crate) heartbeat: Counter,
+    /// Lines of the access log that there was no room for.
+    pub(crate) access_log_dropped: Counter,
     pub(crate) mirror_dropped: [Counter; 7],
     mirrored: Mutex<BTreeMap<MirrorLabels, Mirrored>>,
 }
@@ -164,6 +175,8 @@ pub(crate) struct Mirrored {
     pub(crate) responses: [u64; 5],
     /// Not answered.
     pub(crate) failed: u64,
+    /// Answered with another class of status than main's answer.
+    pub(crate) mismatched: u64,
     /// Until the heads of the answers to copies, and of main's to the same requests.
     pub(crate) copy: Duration,
     pub(crate) main: Duration,
@@ -176,6 +189,7 @@ impl Mirrored {
             *mine += others;
         }
         self.failed += other.failed;
+        self.mismatched += other.mismatched;
         self.copy += other.copy;
         self.main += other.main;
     }
@@ -185,6 +199,8 @@ impl Shard {
     pub(crate) fn new(entry_points: usize) -> Self {
         Self {
             responses: (0..entry_points).map(|_| Default::default()).collect(),
+            entry_points: (0..entry_points).map(|_| Chain::default()).collect(),
+            open_at: (0..entry_points).map(|_| Counter::default()).collect(),
             ..Self::default()
         }
     }
@@ -192,6 +208,11 @@ impl Shard {
     /// Counts a response's status.
     pub(crate) fn count_response(&self, entry_point: usize, status: u16) {
         self.responses[entry_point][class(status)].inc();
+    }
+
+    /// What requests at an entry point are counted in.
+    pub(crate) fn entry_point(&self, entry_point: usize) -> &Chain {
+        &self.entry_points[entry_point]
     }
 
     /// Responses so far at an entry point, by class of status.

@@ -13,12 +13,14 @@ use http::HeaderValue;
 use rustls::ServerConfig;
 use weir_model::entry_point::{RedirectScheme, Trust};
 
-use crate::limits::Limits;
+use crate::{limits::Limits, traffic::Buckets};
 
 /// What all threads of one proxy share.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) limits: Limits,
+    /// Of histograms of requests.
+    pub(crate) buckets: Buckets,
     /// How many threads serve.
     pub(crate) workers: usize,
     pub(crate) entry_points: Box<[EntryPoint]>,
@@ -44,6 +46,7 @@ impl Process {
     pub(crate) fn for_tests(mirror_bytes: usize) -> Self {
         Self {
             limits: Limits::default(),
+            buckets: Buckets::default(),
             workers: 1,
             entry_points: Box::default(),
             tls: None,

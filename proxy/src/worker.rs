@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    access_log::Writer,
     dns::Resolver,
     drain::{Drain, Stage},
     http::{Clock, Order, Registry, accept},
@@ -31,16 +32,22 @@ use crate::{
 pub(crate) struct Worker {
     /// What all workers share.
     pub(crate) process: Arc<Process>,
+    /// Among the workers.
+    pub(crate) index: usize,
     pub(crate) clock: Clock,
     pub(crate) connections: Registry,
     pub(crate) upstreams: Upstreams,
     pub(crate) resolver: Resolver,
     pub(crate) snapshots: RefCell<Reader>,
     pub(crate) metrics: Arc<Shard>,
+    /// Where requests are logged, if anywhere.
+    pub(crate) access_log: Option<Writer>,
     /// How hyper serves.
     pub(crate) server: http1::Builder,
     /// Mirrored copies under way.
     pub(crate) copies: Cell<usize>,
+    /// Room to copy through; what is in it is over with the poll that put it there.
+    pub(crate) scratch: RefCell<Vec<u8>>,
     draining: Cell<bool>,
     next_id: Cell<u64>,
 }
@@ -48,6 +55,7 @@ pub(crate) struct Worker {
 /// What a worker is made from.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    pub(crate) access_log: Option<Writer>,
     /// Among the workers.
     pub(crate) index: usize,
     pub(crate) process: Arc<Process>,
@@ -72,6 +80,7 @@ impl Plan {
 
     async fn serve(self) -> io::Result<()> {
         let Self {
+            access_log,
             index,
             process,
             metrics,
@@ -79,7 +88,8 @@ impl Plan {
             listeners,
             mut drain,
         } = self;
-        let worker = Rc::new(Worker::new(index, process, metrics, &current));
+        let worker = Worker::new(index, process, metrics, &current);
+        let worker = Rc::new(Worker { access_log, ..worker });
         let mut accepting = Vec::new();
         for (entry_point, listener) in listeners.into_iter().enumerate() {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -108,15 +118,18 @@ impl Worker {
         let limits = &process.limits;
         let clock = Clock::new(process.start, limits.tick());
         Self {
+            access_log: None,
             connections: Registry::new(&clock, limits),
             upstreams: Upstreams::new(limits, process.workers, index),
             resolver: Resolver::new(process.dns_servers.clone()),
             snapshots: RefCell::new(current.reader()),
             server: server(limits),
+            index,
             clock,
             metrics,
             process,
             copies: Cell::default(),
+            scratch: RefCell::default(),
             draining: Cell::default(),
             next_id: Cell::default(),
         }
@@ -171,6 +184,9 @@ async fn tick(worker: Rc<Worker>) {
         worker.clock.advance();
         worker.metrics.heartbeat.set(worker.clock.millis());
         worker.connections.sweep();
+        if let Some(log) = &worker.access_log {
+            log.flush();
+        }
         worker.upstreams.sweep(&worker.clock, &worker.metrics);
         // lets go of an old snapshot when no request comes
         worker.snapshots.borrow_mut().load();

@@ -8,6 +8,8 @@ pub mod crd;
 pub mod document;
 pub mod duration;
 pub mod entry_point;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod hex;
 pub mod name;
 pub mod path;

@@ -4,6 +4,21 @@
 - --entrypoint={{ .name }}=:{{ .port }}
   {{- if .tls }},tls{{ end }},public={{ .exposedPort | default .port }}
   {{- if .default }},default{{ end }}
+  {{- with ((.http | default dict).redirections | default dict).entryPoint }},http.redirections.entryPoint.to={{ .to }}
+    {{- with .scheme }},http.redirections.entryPoint.scheme={{ . }}{{ end }}
+    {{- if eq (.permanent | toString) "false" }},http.redirections.entryPoint.permanent=false{{ end }}
+  {{- end }}
+  {{- include "weir.trust" (list "proxyProtocol" .proxyProtocol) }}
+  {{- include "weir.trust" (list "forwardedHeaders" .forwardedHeaders) }}
+{{- end }}
+{{- end }}
+
+{{/* Whose word about a client is taken. List of the option's name and its value. */}}
+{{- define "weir.trust" -}}
+{{- $name := first . -}}
+{{- with last . }}
+  {{- with .trustedIPs }},{{ $name }}.trustedIPs={{ join "," . }}{{ end }}
+  {{- if .insecure }},{{ $name }}.insecure{{ end }}
 {{- end }}
 {{- end }}
 
@@ -51,6 +66,15 @@
 {{- end }}
 - --log-level={{ $proxy.log.level }}
 - --log-format={{ $proxy.log.format }}
+{{- with $proxy.accessLog }}
+{{- if .enabled }}
+- --access-log={{ .format }}
+{{- if .dropQuery }}
+- --access-log-drop-query
+{{- end }}
+{{- end }}
+{{- end }}
+- --metrics-buckets={{ join "," .Values.metrics.buckets }}
 {{- range $name, $value := $proxy.limits }}
 - --{{ kebabcase $name }}={{ if kindIs "string" $value }}{{ $value }}{{ else }}{{ int64 $value }}{{ end }}
 {{- end }}

@@ -13,11 +13,11 @@ fn everything() -> Objects {
     render(json!({"metrics": {"podMonitor": on, "prometheusRule": rule, "dashboard": on}}))
 }
 
-/// All words that look like one of our metrics.
+/// All words that look like a metric, one of ours or of one of Traefik's names.
 fn metrics(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words
-        .filter(|word| word.starts_with("weir_"))
+        .filter(|word| word.starts_with("weir_") || word.starts_with("traefik_"))
         .map(str::to_owned)
         .collect()
 }

@@ -13,7 +13,16 @@ fn entry_points() -> Value {
     json!([
         {"name": "web", "port": 8000, "exposedPort": 80, "default": true, "nodePort": 30080},
         {"name": "websecure", "port": 8443, "exposedPort": 443, "tls": true},
-        {"name": "internal-2", "port": 8001},
+        {"name": "internal-2", "port": 8001, "forwardedHeaders": {"insecure": true}},
+        {
+            "name": "other", "port": 8002, "http": {"redirections": {"entryPoint": {"to": "websecure"}}},
+            "proxyProtocol": {"trustedIPs": ["10.0.0.0/8", "fd00::/8"], "insecure": false},
+            "forwardedHeaders": {"trustedIPs": ["192.0.2.1"]},
+        },
+        {
+            "name": "more", "port": 8003,
+            "http": {"redirections": {"entryPoint": {"to": ":8443", "scheme": "http", "permanent": false}}},
+        },
     ])
 }
 
@@ -27,9 +36,11 @@ fn all_flags() -> Value {
         "graph": {"maxDepth": 3, "maxNodes": 4_000_000_000_u32},
         "healthCheck": {"interval": "1m30s", "timeout": "1.5s"},
         "delivery": {"endpointShards": 4, "secretShards": 2},
+        "metrics": {"buckets": [0.005, 1, 10]},
         "operator": {"log": {"level": "info,weir_operator=debug", "format": "text"}, "extraArgs": ["--lease=other"]},
         "proxy": {
             "threads": 3, "drainDelaySeconds": 30, "gracePeriodSeconds": 60, "extraArgs": ["--max-headers=90"],
+            "accessLog": {"enabled": true, "format": "common", "dropQuery": true},
             "log": {"level": "warn"}, "limits": {"maxHeaders": null, "mirrorMaxBytes": 10_000_000_000_u64},
         },
     })
@@ -107,8 +118,23 @@ fn entry_points_are_the_same_for_both_programs_the_service_and_the_network_polic
         ("web", 8000, 80, false, true),
         ("websecure", 8443, 443, true, false),
         ("internal-2", 8001, 8001, false, false),
+        ("other", 8002, 8002, false, false),
+        ("more", 8003, 8003, false, false),
     ];
     assert_eq!(summary, expected);
+    let with = |options: &str| format!("e=:1,{options}").parse::<EntryPoint>().unwrap();
+    let secure = with("http.redirections.entryPoint.to=websecure");
+    assert_eq!(told[3].redirection, secure.redirection);
+    let trusted = with("proxyProtocol.trustedIPs=10.0.0.0/8,fd00::/8,forwardedHeaders.trustedIPs=192.0.2.1");
+    assert_eq!(told[3].proxy_protocol, trusted.proxy_protocol);
+    assert_eq!(told[3].forwarded_headers, trusted.forwarded_headers);
+    assert_eq!(
+        told[2].forwarded_headers,
+        with("forwardedHeaders.insecure").forwarded_headers
+    );
+    let elsewhere = "http.redirections.entryPoint.to=:8443,http.redirections.entryPoint.scheme=http,\
+        http.redirections.entryPoint.permanent=false";
+    assert_eq!(told[4].redirection, with(elsewhere).redirection);
 
     let container = &objects.pods("proxy")["spec"]["containers"][0];
     let service = &objects.get("Service", "weir-proxy")["spec"];
@@ -125,7 +151,7 @@ fn entry_points_are_the_same_for_both_programs_the_service_and_the_network_polic
     }
     assert_eq!(service["ports"][0]["nodePort"], 30080);
     assert_eq!(
-        container["ports"][3],
+        container["ports"][5],
         json!({"name": "admin", "containerPort": 9000})
     );
     assert!(
@@ -274,4 +300,48 @@ fn names_are_those_of_the_release() {
     let arguments =
         other.get("Deployment", "edge-operator")["spec"]["template"]["spec"]["containers"][0]["args"].clone();
     assert_eq!(arguments[1], "--release=edge");
+}
+
+#[test]
+#[ignore = "needs helm: make e2e"]
+fn the_service_has_the_ports_of_http_and_https() {
+    let objects = render(json!({}));
+    let ports = &objects.get("Service", "weir-proxy")["spec"]["ports"];
+    let of = |place: usize| {
+        (
+            &ports[place]["name"],
+            &ports[place]["port"],
+            &ports[place]["targetPort"],
+        )
+    };
+    assert_eq!(of(0), (&json!("web"), &json!(80), &json!("web")));
+    assert_eq!(of(1), (&json!("websecure"), &json!(443), &json!("websecure")));
+    let container = &objects.pods("proxy")["spec"]["containers"][0]["ports"];
+    assert_eq!(
+        (&container[0]["containerPort"], &container[1]["containerPort"]),
+        (&json!(8080), &json!(8443))
+    );
+    let arguments = objects.arguments("proxy");
+    for flag in [
+        "web=:8080,public=80,default",
+        "websecure=:8443,tls,public=443,default",
+    ] {
+        assert!(
+            arguments.contains(&format!("--entrypoint={flag}")),
+            "{arguments:?}"
+        );
+    }
+    // and the operator's own defaults are the same
+    let defaults = weir_operator::compile::Options::default().entry_points;
+    let said = arguments
+        .iter()
+        .filter_map(|flag| flag.strip_prefix("--entrypoint="));
+    for (default, said) in defaults.iter().zip(said) {
+        let said: EntryPoint = said.parse().unwrap();
+        assert_eq!(
+            (&default.name, default.address.port(), default.public_port),
+            (&said.name, said.address.port(), said.public_port)
+        );
+        assert_eq!((default.tls, default.default), (said.tls, said.default));
+    }
 }

@@ -137,6 +137,22 @@ fn what_the_schema_cannot_say_is_refused_with_its_reason() {
             "entry point b has the exposedPort of entry point web",
         ),
         (
+            entry_points(
+                json!({"name": "b", "port": 8001, "http": {"redirections": {"entryPoint": {"to": "c"}}}}),
+            ),
+            "entry point b redirects to c, which does not exist",
+        ),
+        (
+            entry_points(
+                json!({"name": "b", "port": 8001, "http": {"redirections": {"entryPoint": {"to": "b"}}}}),
+            ),
+            "entry point b redirects to b, which serves nothing but a redirect itself",
+        ),
+        (
+            entry_points(json!({"name": "b", "port": 8001, "proxyProtocol": {"trustedIPs": ["localhost"]}})),
+            "does not match pattern",
+        ),
+        (
             entry_points(json!({"name": "b", "port": 80})),
             "minimum: got 80, want 1,024",
         ),
@@ -151,6 +167,10 @@ fn what_the_schema_cannot_say_is_refused_with_its_reason() {
         (
             json!({"proxy": {"autoscaling": {"minReplicas": 11}}}),
             "minReplicas is above maxReplicas",
+        ),
+        (
+            json!({"metrics": {"buckets": [0.5, 0.25]}}),
+            "metrics.buckets: 0.25 does not ascend",
         ),
     ];
     for (values, expected) in cases {

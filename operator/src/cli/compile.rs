@@ -53,7 +53,7 @@ impl Compile {
                 input.manifests.broken.len()
             );
         }
-        let compilation = input.compile(&options.options(), &before);
+        let compilation = input.compile(&options.options()?, &before);
         let reports = Reports::new(&input, &compilation.findings);
         reports.print(&mut io::stderr().lock())?;
         if let Some(violation) = compilation.violations.first() {

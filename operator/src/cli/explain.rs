@@ -9,7 +9,10 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::{Outcome, output::Batch};
-use crate::explain::{Entry, list, page};
+use crate::{
+    compatibility,
+    explain::{Entry, list, page},
+};
 
 /// Says what a word in a status means, what it does to traffic and what to do about it.
 #[derive(Args, Debug)]
@@ -20,6 +23,9 @@ pub(super) struct Explain {
     /// Print all of them as a page in Markdown.
     #[arg(long)]
     markdown: bool,
+    /// Print what becomes of each field of Traefik's resources, as a page in Markdown.
+    #[arg(long, conflicts_with_all = ["word", "markdown"])]
+    compatibility: bool,
     /// The file to write to, instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -29,6 +35,7 @@ impl Explain {
     pub fn run(self) -> anyhow::Result<Outcome> {
         let text = match &self.word {
             Some(word) => explained(word)?,
+            None if self.compatibility => compatibility::page(),
             None if self.markdown => page(),
             None => list(),
         };

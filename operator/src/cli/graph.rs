@@ -50,7 +50,7 @@ impl Graph {
             filenames.push(PathBuf::from("-"));
         }
         let input = Input::read(&filenames)?;
-        let options = options.options();
+        let options = options.options()?;
         let compilation = input.compile(&options, &Config::default());
         let broken = input.manifests.broken.len();
         if broken > 0 {

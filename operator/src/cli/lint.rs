@@ -60,7 +60,7 @@ impl Lint {
             options,
         } = self;
         let input = Input::read(&paths.paths)?;
-        let compilation = input.compile(&options.options(), &Config::default());
+        let compilation = input.compile(&options.options()?, &Config::default());
         let reports = Reports::new(&input, &compilation.findings);
         let counts = reports.counts();
         let mut out = io::stdout().lock();

@@ -1,7 +1,10 @@
 //! Flags that become options of the compiler.
 
 use clap::Args;
-use weir_model::{duration::GoDuration, entry_point::EntryPoint};
+use weir_model::{
+    duration::GoDuration,
+    entry_point::{self, EntryPoint},
+};
 
 use crate::compile::Options;
 
@@ -10,7 +13,7 @@ use crate::compile::Options;
 #[command(next_help_heading = "Compiling")]
 pub(super) struct CompileOptions {
     /// Where the proxies listen, as they are told it: NAME=ADDRESS:PORT[,tls][,public=PORT][,default].
-    /// Repeatable. Default: web=0.0.0.0:8000,public=80,default and
+    /// Repeatable. Default: web=0.0.0.0:8080,public=80,default and
     /// websecure=0.0.0.0:8443,tls,public=443,default. Further options are those of Traefik's entry points, of
     /// which the proxies tell
     #[arg(long = "entrypoint", value_name = "ENTRYPOINT")]
@@ -54,7 +57,7 @@ fn positive(text: &str) -> Result<GoDuration, String> {
 
 impl CompileOptions {
     /// As the compiler takes them.
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> anyhow::Result<Options> {
         let Self {
             entry_points,
             ingress_class,
@@ -66,8 +69,9 @@ impl CompileOptions {
             health_check_interval,
             health_check_timeout,
         } = self.clone();
+        entry_point::check(&entry_points)?;
         let defaults = Options::default();
-        Options {
+        Ok(Options {
             entry_points: if entry_points.is_empty() {
                 defaults.entry_points
             } else {
@@ -81,6 +85,6 @@ impl CompileOptions {
             max_nodes: max_nodes as usize,
             health_interval: health_check_interval,
             health_timeout: health_check_timeout,
-        }
+        })
     }
 }

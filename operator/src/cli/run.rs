@@ -148,6 +148,8 @@ impl Run {
         if holdoff > holdoff_max {
             bail!("--holdoff is {holdoff:?}, longer than --holdoff-max, which is {holdoff_max:?}");
         }
+        // a wrong call is told before the log begins
+        self.options.options()?;
         let level = telemetry::init(self.face.log_level.clone(), self.face.log_format)?;
         // the log is where a running program says everything, its end, too
         Ok(match self.until_stopped(level) {
@@ -184,7 +186,7 @@ impl Run {
             context: self.watching.context.clone(),
         };
         let config = connection.config().await?;
-        let settings = self.settings(identity, &config.default_namespace);
+        let settings = self.settings(identity, &config.default_namespace)?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             server = %config.cluster_url,
@@ -197,7 +199,7 @@ impl Run {
         app::run(client, settings, level, stop).await
     }
 
-    fn settings(self, identity: String, default_namespace: &str) -> Settings {
+    fn settings(self, identity: String, default_namespace: &str) -> anyhow::Result<Settings> {
         let Self {
             watching,
             publishing,
@@ -214,9 +216,9 @@ impl Run {
                 "app.kubernetes.io/name=weir,app.kubernetes.io/instance={release},app.kubernetes.io/component=proxy"
             )
         });
-        Settings {
+        Ok(Settings {
             scope: Scope::new(watching.namespaces),
-            compile: options.options(),
+            compile: options.options()?,
             owner: publishing.owner.unwrap_or_else(|| format!("{release}-owner")),
             waits: Waits {
                 quiet: watching.holdoff,
@@ -237,7 +239,7 @@ impl Run {
                 ..publish::Settings::new(namespace, release)
             },
             admin: face.admin,
-        }
+        })
     }
 
     /// A name that no other process ever has.

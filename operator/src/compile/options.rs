@@ -37,7 +37,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             entry_points: [
-                "web=0.0.0.0:8000,public=80,default",
+                "web=0.0.0.0:8080,public=80,default",
                 "websecure=0.0.0.0:8443,tls,public=443,default",
             ]
             .iter()

@@ -35,13 +35,18 @@ fn an_unknown_word_is_an_error_that_names_a_similar_one() {
 }
 
 #[test]
-fn the_page_of_the_documentation_is_what_the_catalogues_say() {
+fn the_pages_of_the_documentation_are_what_the_catalogues_say() {
     let folder = Folder::new();
-    let run = folder.run(&["explain", "--markdown", "--output", "conditions.md"]);
-    assert_eq!(run.code, 0, "{run:?}");
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conditions.md");
-    assert!(
-        fs::read_to_string(page).unwrap() == folder.read("conditions.md"),
-        "run `make gen`"
-    );
+    for (flag, page) in [
+        ("--markdown", "conditions.md"),
+        ("--compatibility", "compatibility.md"),
+    ] {
+        let run = folder.run(&["explain", flag, "--output", page]);
+        assert_eq!(run.code, 0, "{run:?}");
+        let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+        assert!(
+            fs::read_to_string(stored).unwrap() == folder.read(page),
+            "{page}: run `make gen`"
+        );
+    }
 }

@@ -15,8 +15,10 @@ use prometheus_client::{
 use super::{
     About,
     health::{Probes, ServersUp},
+    traffic::Traffic,
 };
 use crate::{
+    access_log,
     config::Status,
     drain::Stage,
     error::Failure,
@@ -32,6 +34,7 @@ pub(super) fn text(about: &About) -> Result<String, fmt::Error> {
     let snapshot = about.current.load();
     let mut registry = Registry::with_prefix("weir");
     registry.register_collector(Box::new(Scrape {
+        access_log: about.access_log.clone(),
         process: about.process.clone(),
         shards: about.shards.clone(),
         stage: about.drain.stage(),
@@ -44,6 +47,12 @@ pub(super) fn text(about: &About) -> Result<String, fmt::Error> {
     }));
     // names that dashboards for Traefik ask for
     let mut as_traefik = Registry::with_prefix("traefik");
+    as_traefik.register_collector(Box::new(Traffic {
+        process: about.process.clone(),
+        shards: about.shards.clone(),
+        snapshot: snapshot.clone(),
+        status: about.status.borrow().clone(),
+    }));
     as_traefik.register_collector(Box::new(ServersUp(snapshot)));
     let mut text = String::new();
     encode_registry(&mut text, &registry)?;
@@ -55,6 +64,7 @@ pub(super) fn text(about: &About) -> Result<String, fmt::Error> {
 /// One scrape.
 #[derive(Debug)]
 struct Scrape {
+    access_log: Arc<access_log::Control>,
     process: Arc<Process>,
     shards: Vec<Arc<Shard>>,
     stage: Stage,
@@ -115,12 +125,14 @@ impl Scrape {
         }
         let mut failures = out.counters(
             "failures",
-            "Requests that no upstream answered, by reason; without malformed heads",
+            "Requests that no upstream answered, or not to the end, by reason; without malformed heads",
         )?;
         for failure in Failure::ALL {
             let sum = self.sum(|shard| &shard.failures[failure as usize]);
             failures.counter(&[("reason", failure.reason())], &sum)?;
         }
+        let dropped = self.sum(|shard| &shard.access_log_dropped) + self.access_log.lost.get();
+        out.counter("access_log_dropped", "Lines that the access log lacks", &dropped)?;
         self.by_reason::<Retry>(out, "retries", "Requests that were sent again, by reason", |s| {
             &s.retries
         })
@@ -135,6 +147,11 @@ impl Scrape {
             "Client connections without buffers, waiting for a request",
             &parked,
         )?;
+        let upgraded = self.sum(|shard| &shard.upgraded);
+        let help = "Client connections that have left HTTP, such as for WebSocket";
+        out.gauge("connections_upgraded", help, &upgraded)?;
+        let upgrades = self.sum(|shard| &shard.upgrades);
+        out.counter("upgrades", "Client connections that left HTTP so far", &upgrades)?;
         let limit = self.process.limits.max_connections as u64;
         out.gauge(
             "connections_limit",
@@ -202,6 +219,13 @@ impl Scrape {
             for (code, count) in outcomes {
                 copies.counter(&[("mirror", mirror), ("target", target), ("code", code)], &count)?;
             }
+        }
+        let mut mismatches = out.counters(
+            "mirror_status_mismatches",
+            "Answers to copies whose class of status is not that of main's answer",
+        )?;
+        for (MirrorLabels { mirror, target }, mirrored) in &sums {
+            mismatches.counter(&[("mirror", mirror), ("target", target)], &mirrored.mismatched)?;
         }
         let mut seconds = out.counters(
             "mirror_response_seconds",
@@ -272,6 +296,10 @@ impl Out<'_> {
         self.family(name, help, MetricType::Gauge)
     }
 
+    pub(super) fn histograms<'s>(&'s mut self, name: &'s str, help: &str) -> Result<Family<'s>, fmt::Error> {
+        self.family(name, help, MetricType::Histogram)
+    }
+
     fn family<'s>(
         &'s mut self,
         name: &'s str,
@@ -292,6 +320,19 @@ impl Family<'_> {
         value: &impl EncodeGaugeValue,
     ) -> fmt::Result {
         self.0.encode_family(labels)?.encode_gauge(value)
+    }
+
+    /// `buckets`: upper bounds, and what each of them has more than the one before.
+    pub(super) fn histogram<const N: usize>(
+        &mut self,
+        labels: &[(&str, &str); N],
+        sum: f64,
+        count: u64,
+        buckets: &[(f64, u64)],
+    ) -> fmt::Result {
+        self.0
+            .encode_family(labels)?
+            .encode_histogram::<NoLabelSet>(sum, count, buckets, None)
     }
 
     pub(super) fn counter<const N: usize>(

@@ -6,12 +6,13 @@ use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 use serde_json::{Value, json};
 use weir_model::document::HealthMode;
 
-use super::{collect::Out, timestamp::rfc3339};
+use super::collect::Out;
 use crate::{
     health::{Counts, Outcome, Report, Verdict},
     limits::Limits,
     metrics::Label as _,
     state::{Checked, Snapshot},
+    timestamp::rfc3339,
 };
 
 /// weir's own metrics of health checks.

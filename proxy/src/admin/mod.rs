@@ -1,9 +1,10 @@
 //! The admin port: `/livez`, `/readyz`, `/metrics`, `/config`, `/health`. It changes nothing and shows no secret.
 
 mod collect;
+mod format;
 mod health;
 mod pages;
-mod timestamp;
+mod traffic;
 
 use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
 
@@ -16,7 +17,10 @@ use tokio::{
 };
 
 use self::pages::Pages;
-use crate::{config::Status, drain::Drain, health::Counts, metrics::Shard, process::Process, state::Current};
+use crate::{
+    access_log, config::Status, drain::Drain, health::Counts, metrics::Shard, process::Process,
+    state::Current,
+};
 
 /// Connections at a time; further ones wait.
 const MAX_CONNECTIONS: usize = 64;
@@ -30,6 +34,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What the admin port tells about.
 #[derive(Debug)]
 pub(crate) struct About {
+    pub(crate) access_log: Arc<access_log::Control>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) current: Arc<Current>,
     pub(crate) drain: Drain,

@@ -10,11 +10,12 @@ use http::{
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::{About, collect, health, timestamp::rfc3339};
+use super::{About, collect, format::Format, health};
 use crate::{
     config::{Rejection, Status},
     metrics::Shard,
     readiness,
+    timestamp::rfc3339,
     worker::FINISHED,
 };
 
@@ -22,7 +23,6 @@ use crate::{
 const STUCK: u64 = 30_000;
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the admin port answers.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Pages {
             _ if !readable => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".into()),
             "/livez" => self.livez(),
             "/readyz" => self.readyz(),
-            "/metrics" => self.metrics(),
+            "/metrics" => self.metrics(Format::wanted(request.headers())),
             "/config" => self.config(),
             "/health" => (
                 StatusCode::OK,
@@ -96,9 +96,9 @@ impl Pages {
         }
     }
 
-    fn metrics(&self) -> Page {
+    fn metrics(&self, format: Format) -> Page {
         match collect::text(&self.0) {
-            Ok(text) => (StatusCode::OK, OPEN_METRICS, text),
+            Ok(text) => (StatusCode::OK, format.kind(), format.of(text)),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
         }
     }

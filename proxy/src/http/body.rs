@@ -10,8 +10,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::client::Client;
+use super::{account::Account, client::Client, permission::Permission};
 use crate::{
+    error::Failure,
     mirror::{Capture, Kept},
     upstream::Lease,
 };
@@ -34,20 +35,32 @@ pub(crate) enum RequestBody {
 pub(crate) struct FromClient {
     body: Incoming,
     client: Rc<Client>,
+    /// Before it, nothing is read. In a box, as few are asked for.
+    permission: Option<Box<Permission>>,
 }
 
 impl FromClient {
     pub(super) fn new(body: Incoming, client: Rc<Client>) -> Self {
-        Self { body, client }
+        Self {
+            body,
+            client,
+            permission: None,
+        }
     }
 
     /// The next piece. Trailers go no further: Traefik drops a request's as well.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+        if let Some(permission) = &mut self.permission {
+            if !ready!(permission.poll(cx, &self.client)) {
+                return Poll::Ready(None);
+            }
+            self.permission = None;
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if self.client.is_part {
             self.client.flags.read_blocked.set(polled.is_pending());
-            if polled.is_ready() {
-                self.client.has_moved();
+            if let Poll::Ready(frame) = &polled {
+                self.client.has_moved(size(frame.as_ref()));
             }
         }
         let data = match ready!(polled) {
@@ -55,6 +68,9 @@ impl FromClient {
             Some(Err(error)) => Some(Err(error)),
             None => None,
         };
+        if let Some(Ok(data)) = &data {
+            self.client.has_received(data.len());
+        }
         if data.is_none() || self.body.is_end_stream() {
             self.client.request_done();
         }
@@ -67,6 +83,26 @@ impl Drop for FromClient {
         // nobody reads the rest; of a whole connection, the rest has to be read all the same
         if self.client.is_part && !self.client.flags.request_done.get() {
             self.client.request_done();
+        }
+    }
+}
+
+impl RequestBody {
+    /// Keeps a client's body back. Whether there is one.
+    pub(super) fn wait_for(&mut self, permission: Permission) -> bool {
+        let (Self::Client(body) | Self::Captured(body, _)) = self else {
+            return false;
+        };
+        body.permission = Some(Box::new(permission));
+        true
+    }
+
+    /// Waits for nothing any more.
+    pub(crate) fn go_on(&mut self) {
+        if let Self::Client(body) | Self::Captured(body, _) = self
+            && body.permission.take().is_some()
+        {
+            body.client.flags.withheld.set(false);
         }
     }
 }
@@ -87,6 +123,7 @@ impl Body for RequestBody {
                 match &data {
                     Some(Ok(bytes)) => capture.keep(bytes, body.body.is_end_stream()),
                     Some(Err(_)) => {}
+                    None if body.permission.is_some() => {}
                     None => capture.complete(),
                 }
                 data
@@ -113,9 +150,23 @@ impl Body for RequestBody {
     }
 }
 
+/// Bytes that a frame takes on a connection, if it brings any.
+fn size(frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> usize {
+    const HEAD: usize = 9;
+    match frame.and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+        Some(data) if !data.is_empty() => data.len() + HEAD,
+        _ => 0,
+    }
+}
+
 /// What is sent to a client. When it is dropped, the response is over.
+///
+/// Every piece goes on as it comes: hyper writes what it has whenever no more is there yet. Nothing ever waits for
+/// more, and so every `flushInterval` is kept, which only says how long it might.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
+    /// Of the exchange that it ends; once it is the answer.
+    pub(super) account: Option<Account>,
     client: Rc<Client>,
     source: Source,
 }
@@ -137,6 +188,7 @@ impl ResponseBody {
     pub(super) fn own(client: Rc<Client>, text: &'static str) -> Self {
         let text = if client.flags.bodyless.get() { "" } else { text };
         Self {
+            account: None,
             client,
             source: Source::Own(Bytes::from_static(text.as_bytes())),
         }
@@ -146,6 +198,7 @@ impl ResponseBody {
     pub(super) fn upstream(client: Rc<Client>, body: Incoming, lease: Lease) -> Self {
         let complete = body.is_end_stream();
         Self {
+            account: None,
             client,
             source: Source::Upstream {
                 body,
@@ -164,10 +217,17 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self { client, source } = self.get_mut();
+        let Self {
+            account,
+            client,
+            source,
+        } = self.get_mut();
         match source {
             Source::Own(bytes) => {
                 let all = std::mem::take(bytes);
+                if let Some(account) = account {
+                    account.sent(all.len());
+                }
                 Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
             }
             Source::Upstream { body, complete, .. } => {
@@ -175,9 +235,25 @@ impl Body for ResponseBody {
                 if client.is_part {
                     // the next one is asked for when there is room for it
                     client.flags.write_blocked.set(polled.is_ready());
-                    client.has_moved();
+                    client.has_moved(match &polled {
+                        Poll::Ready(frame) => size(frame.as_ref()),
+                        Poll::Pending => 0,
+                    });
                 }
                 let frame = ready!(polled);
+                if matches!(frame, Some(Err(_))) {
+                    client.worker.metrics.failures[Failure::ResponseBody as usize].inc();
+                    if let Some(account) = account {
+                        account.failed(Failure::ResponseBody);
+                    }
+                }
+                if let (Some(account), Some(Ok(frame))) = (account, &frame) {
+                    match (frame.data_ref(), frame.trailers_ref()) {
+                        (Some(data), _) => account.sent(data.len()),
+                        (_, Some(trailers)) => account.trailers(trailers),
+                        _ => {}
+                    }
+                }
                 *complete = match &frame {
                     None => true,
                     Some(Ok(frame)) => frame.is_trailers() || body.is_end_stream(),
@@ -206,6 +282,15 @@ impl Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.client.flags.response_done.set(true);
+        let account = self.account.take();
+        if let Some(account) = account.and_then(|account| self.client.upgrade.go_on(account)) {
+            let by_upstream = matches!(self.source, Source::Upstream { .. });
+            if matches!(self.source, Source::Upstream { complete: false, .. }) {
+                // unless something else was noted
+                account.failed(Failure::ClientGone);
+            }
+            account.close(&self.client, by_upstream);
+        }
         if let Source::Upstream {
             lease,
             complete: true,

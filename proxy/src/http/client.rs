@@ -18,8 +18,9 @@ use super::{
     clock::Tick,
     stream::{Peek, Stream},
     streams::Streams,
+    upgrade::Upgrade,
 };
-use crate::{process::EntryPoint, worker::Worker};
+use crate::{metrics::CloseReason, process::EntryPoint, worker::Worker};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub(crate) enum Phase {
     Head,
     /// A request is being served.
     Busy,
+    /// It has left HTTP.
+    Switched,
+    /// The same after one of both sides has ended.
+    HalfSwitched,
 }
 
 /// What a connection is told to do.
@@ -59,6 +64,8 @@ pub(crate) struct Client {
     pub(crate) entry_point: usize,
     /// The client's address.
     pub(crate) peer: IpAddr,
+    /// Its port.
+    pub(crate) port: u16,
     /// The same as a header's value.
     pub(crate) peer_header: HeaderValue,
     pub(super) stream: RefCell<Stream>,
@@ -70,6 +77,8 @@ pub(crate) struct Client {
     pub(super) is_part: bool,
     /// Bytes that were read ahead and have to be read again.
     pub(super) read_again: RefCell<Bytes>,
+    /// Of the request that is being served.
+    pub(super) upgrade: Upgrade,
     phase: Cell<Phase>,
     /// When the phase began; while busy, when bytes last moved.
     since: Cell<Tick>,
@@ -78,8 +87,14 @@ pub(crate) struct Client {
     /// How often bytes came, and how often they had when the request was complete.
     reads: Cell<u32>,
     reads_of_request: Cell<u32>,
+    /// Bytes that were read, of a request; for a part, of bodies in both directions.
+    moved: Cell<u64>,
+    /// When the body last came fast enough, and how many bytes have moved since.
+    mark: Cell<(Tick, u32)>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
+    /// Bytes of the request's body so far.
+    received: Cell<u64>,
     pub(super) flags: Flags,
 }
 
@@ -102,32 +117,45 @@ pub(crate) struct Flags {
     pub(crate) ancient: Cell<bool>,
     /// The answer must have no body, which hyper sees to itself with HTTP/1.
     pub(super) bodyless: Cell<bool>,
+    /// The client keeps its body back until it is told to send it.
+    pub(super) withheld: Cell<bool>,
     /// Its head is on its way to the client.
     pub(super) answered: Cell<bool>,
 }
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, entry_point: usize, stream: TcpStream, peer: SocketAddr) -> Self {
-        Self::from(worker, entry_point, Stream::Plain(stream), peer.ip())
+        Self::from(
+            worker,
+            entry_point,
+            Stream::Plain(stream),
+            (peer.ip(), peer.port()),
+        )
     }
 
-    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, peer: IpAddr) -> Self {
+    fn from(worker: Rc<Worker>, entry_point: usize, stream: Stream, (peer, port): (IpAddr, u16)) -> Self {
         let peer = peer.to_canonical();
         let peer_header =
             HeaderValue::try_from(peer.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self::with(worker, entry_point, peer, peer_header, Some(stream))
+        Self::with(worker, entry_point, (peer, port), peer_header, Some(stream))
     }
 
     /// One of a connection's streams.
     pub(super) fn part(&self) -> Self {
         let (worker, peer_header) = (self.worker.clone(), self.peer_header.clone());
-        Self::with(worker, self.entry_point, self.peer, peer_header, None)
+        Self::with(
+            worker,
+            self.entry_point,
+            (self.peer, self.port),
+            peer_header,
+            None,
+        )
     }
 
     /// The same connection, of which is known by now whose it is.
-    pub(super) fn of(&self, peer: IpAddr) -> Self {
+    pub(super) fn of(&self, peer: SocketAddr) -> Self {
         let (worker, stream) = (self.worker.clone(), self.stream.replace(Stream::Elsewhere));
-        let client = Self::from(worker, self.entry_point, stream, peer);
+        let client = Self::from(worker, self.entry_point, stream, (peer.ip(), peer.port()));
         client.order.set(self.order.get());
         client
     }
@@ -135,7 +163,7 @@ impl Client {
     fn with(
         worker: Rc<Worker>,
         entry_point: usize,
-        peer: IpAddr,
+        (peer, port): (IpAddr, u16),
         peer_header: HeaderValue,
         stream: Option<Stream>,
     ) -> Self {
@@ -148,18 +176,23 @@ impl Client {
             is_trusted,
             entry_point,
             peer,
+            port,
             peer_header,
             is_part: stream.is_none(),
             stream: RefCell::new(stream.unwrap_or(Stream::Elsewhere)),
             streams: OnceCell::new(),
             read_again: RefCell::default(),
+            upgrade: Upgrade::default(),
             phase: Cell::new(Phase::Fresh),
             since: Cell::new(now),
             order: Cell::new(Order::None),
             waker: RefCell::default(),
             reads: Cell::default(),
             reads_of_request: Cell::default(),
+            moved: Cell::default(),
+            mark: Cell::default(),
             request_done_at: Cell::default(),
+            received: Cell::default(),
             flags: Flags::default(),
         }
     }
@@ -201,14 +234,28 @@ impl Client {
     /// A request's head has come.
     pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
         self.enter(Phase::Busy);
+        self.received.set(0);
+        self.set_mark();
         self.flags.response_done.set(false);
         self.flags.request_done.set(false);
         self.flags.pipelined.set(false);
         self.flags.answered.set(false);
+        self.flags.withheld.set(false);
         self.flags.ancient.set(ancient);
+        self.upgrade.clear();
         if bodyless {
             self.request_done();
         }
+    }
+
+    /// Bytes of the request's body were read.
+    pub(super) fn has_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// Bytes of the request's body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// The request was read to its end.
@@ -228,6 +275,11 @@ impl Client {
             .then(|| Duration::from_millis(ago).saturating_sub(clock.tick()))
     }
 
+    /// Whether the request that is being served asks to leave HTTP.
+    pub(crate) fn asks_to_switch(&self) -> bool {
+        self.upgrade.is_asked()
+    }
+
     /// Request and response are complete and nothing waits to be written.
     pub(super) fn exchange_is_over(&self) -> bool {
         let flags = &self.flags;
@@ -237,38 +289,75 @@ impl Client {
             && flags.flushed.get()
     }
 
+    /// The response is complete, and the client was never told to send its body.
+    pub(super) fn is_answered_without_body(&self) -> bool {
+        let flags = &self.flags;
+        flags.withheld.get() && flags.response_done.get() && flags.flushed.get()
+    }
+
     /// After an exchange: waits for another request, or reads its head, where some of it came early.
     pub(super) fn await_request(&self) {
         let early = self.reads.get() != self.reads_of_request.get();
         self.enter(if early { Phase::Head } else { Phase::Idle });
     }
 
-    /// Bytes were read.
-    pub(super) fn has_read(&self) {
-        if self.streams.get().is_some() {
+    /// So many bytes were read.
+    pub(super) fn has_read(&self, bytes: usize) {
+        if let Some(streams) = self.streams.get() {
             // whose they are is told by the streams
+            if streams.has_read(bytes, &self.worker.process.limits) && self.order.get() < Order::Close {
+                self.worker.metrics.closed[CloseReason::Flood as usize].inc();
+                self.tell(Order::Close);
+            }
             return;
         }
         self.reads.set(self.reads.get().wrapping_add(1));
         self.flags.read_blocked.set(false);
         match self.phase.get() {
             Phase::Fresh | Phase::Idle | Phase::Parked => self.enter(Phase::Head),
-            Phase::Head => {}
-            Phase::Busy => self.since.set(self.worker.clock.now()),
+            Phase::Head | Phase::Switched => {}
+            Phase::HalfSwitched => self.since.set(self.worker.clock.now()),
+            Phase::Busy => {
+                self.since.set(self.worker.clock.now());
+                self.count(bytes);
+            }
         }
     }
 
     /// Bytes were written.
     pub(super) fn has_written(&self) {
         self.flags.write_blocked.set(false);
-        if matches!(self.phase.get(), Phase::Head | Phase::Busy) {
+        if matches!(self.phase.get(), Phase::Head | Phase::Busy | Phase::HalfSwitched) {
             self.since.set(self.worker.clock.now());
         }
     }
 
-    /// A piece of a body came or went.
-    pub(super) fn has_moved(&self) {
+    /// A piece of a body came or went, of so many bytes.
+    pub(super) fn has_moved(&self, bytes: usize) {
         self.since.set(self.worker.clock.now());
+        self.count(bytes);
+    }
+
+    fn count(&self, bytes: usize) {
+        self.moved.set(self.moved.get() + bytes as u64);
+        let (at, moved) = self.mark.get();
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.mark.set((at, moved.saturating_add(bytes)));
+    }
+
+    /// How many bytes have moved.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.get()
+    }
+
+    /// When the body was last fast enough, and how many bytes have moved since.
+    pub(super) fn mark(&self) -> (Tick, u32) {
+        self.mark.get()
+    }
+
+    /// The body is fast enough so far.
+    pub(super) fn set_mark(&self) {
+        self.mark.set((self.worker.clock.now(), 0));
     }
 
     pub(super) fn order(&self) -> Order {

@@ -10,12 +10,13 @@ use http::{
 use hyper::body::{Body as _, Incoming};
 
 use super::{
+    account::Account,
     body::{FromClient, RequestBody, ResponseBody},
     client::{Client, Order},
     forwarded::Forwarded,
-    headers,
+    headers, loops, permission,
     redirect::{self, Redirect},
-    request, respond,
+    request, respond, upgrade,
 };
 use crate::{
     balance::{Choice, CopyPick, Pick, Visitor},
@@ -38,14 +39,14 @@ pub(super) fn handle(
         request.body().is_end_stream(),
         request.version() < Version::HTTP_11,
     );
-    let mut prepared = prepare(&client, request);
-    let exchange = Exchange {
+    let mut exchange = Exchange {
+        account: Some(Account::open(&client, &request)),
         client,
-        answered: false,
     };
+    let mut prepared = prepare(&exchange, request);
     async move {
         let answer = match &mut prepared {
-            Ok(prepared) => prepared.forward(&exchange.client).await,
+            Ok(prepared) => prepared.forward(&exchange).await,
             Err(Instead::Failure(failure)) => Err(*failure),
             Err(Instead::Redirect(redirect)) => Ok(respond::redirect(exchange.client.clone(), redirect)),
         };
@@ -77,23 +78,28 @@ impl From<Failure> for Instead {
     }
 }
 
-fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, Instead> {
+fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, Instead> {
+    let client = &exchange.client;
     let (mut parts, body) = request.into_parts();
     // hyper counts those of HTTP/1 only
     if parts.headers.len() > client.worker.process.limits.max_headers {
         return Err(Failure::HeadTooLarge.into());
     }
     request::normalize(&mut parts)?;
+    let withheld = permission::is_asked(client, &parts, &body);
+    client.flags.withheld.set(withheld);
     if let Some(redirect) = redirect::of(client, &parts)? {
         return Err(Instead::Redirect(redirect.into()));
     }
+    loops::pass(&mut parts.headers)?;
+    let upgrade = upgrade::asked(client, &parts);
     let snapshot = client.worker.snapshot();
     let Picked {
         cookies,
         route,
         pick,
         shadow,
-    } = pick(client, &snapshot, &parts, &body)?;
+    } = pick(exchange, &snapshot, &parts, &body)?;
     let entry_point = client.entry_point();
     headers::prepare_request(
         &mut parts.headers,
@@ -103,8 +109,12 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
             secure: entry_point.tls,
             server: &client.worker.process.hostname,
             trusted: client.is_trusted,
+            upgrade: upgrade.as_ref(),
         },
     );
+    if let Some(protocols) = upgrade {
+        upgrade::ask(&mut parts.headers, protocols);
+    }
     parts.version = Version::HTTP_11;
     if body.size_hint().exact().is_none() {
         // without it, hyper takes a GET's body for none
@@ -116,14 +126,17 @@ fn prepare(client: &Rc<Client>, request: Request<Incoming>) -> Result<Prepared, 
     if let Some(shadow) = &shadow {
         shadow.remember(&parts);
     }
-    let request = Some(Request::from_parts(parts, body));
+    let mut request = Request::from_parts(parts, body);
+    if withheld {
+        permission::ask(&mut request);
+    }
     Ok(Prepared {
         cookies,
         snapshot,
         route,
         pick,
         shadow,
-        request,
+        request: Some(request),
     })
 }
 
@@ -143,11 +156,12 @@ struct Picked {
 }
 
 fn pick(
-    client: &Rc<Client>,
+    exchange: &Exchange,
     snapshot: &Rc<Snapshot>,
     parts: &Parts,
     body: &Incoming,
 ) -> Result<Picked, Failure> {
+    let client = &exchange.client;
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let (path, query) = (parts.uri.path(), parts.uri.query());
     let (method, host) = (parts.method.as_str(), host.unwrap_or_default());
@@ -156,6 +170,9 @@ fn pick(
     let (place, route) = snapshot
         .route(client.entry_point, &view)
         .ok_or(Failure::NoRoute)?;
+    if let Some(account) = &exchange.account {
+        account.routed(&route.label);
+    }
     let root = route.target.ok_or(Failure::NoServer)?;
     let mut way = Way {
         cookies: None,
@@ -168,7 +185,7 @@ fn pick(
         .ok_or(Failure::NoServer)?;
     let Way { cookies, copies, .. } = way;
     let shadow = (!copies.is_empty()).then(|| {
-        let upgrade = headers::wants_upgrade(&parts.headers);
+        let upgrade = client.asks_to_switch();
         Shadow::new(
             &client.worker,
             snapshot,
@@ -223,15 +240,24 @@ fn outgoing_body(client: &Rc<Client>, shadow: Option<&Rc<Shadow>>, body: Incomin
 }
 
 impl Prepared {
-    async fn forward(&mut self, client: &Rc<Client>) -> Result<Response<ResponseBody>, Failure> {
+    async fn forward(&mut self, exchange: &Exchange) -> Result<Response<ResponseBody>, Failure> {
+        let Exchange { account, client } = exchange;
         let errand = Errand {
             worker: &client.worker,
             snapshot: &self.snapshot,
-            origin: Origin::Client(client, self.route),
+            origin: Origin::Client {
+                account: account.as_ref(),
+                client,
+                route: self.route,
+            },
         };
         let sent = send(&errand, self.pick, &mut self.request).await;
         if let Some(shadow) = &self.shadow {
-            shadow.main_answered();
+            let status = match &sent {
+                Ok(sent) => sent.response.status(),
+                Err(failure) => failure.status(),
+            };
+            shadow.main_answered(status.as_u16());
         }
         let mut sent = sent?;
         let of_endpoint = sent.cookie.take().map(|cookie| *cookie);
@@ -248,11 +274,11 @@ impl Prepared {
 
 /// Hands an upstream's answer to the client.
 fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Failure> {
+    if sent.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return upgrade::agree(client, sent);
+    }
     let Sent { response, lease, .. } = sent;
     let (mut parts, body) = response.into_parts();
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Failure::Switched);
-    }
     // hyper writes what the client's version asks for
     parts.version = Version::HTTP_11;
     headers::prepare_response(&mut parts.headers);
@@ -265,21 +291,35 @@ fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Fa
 /// A request that waits for its answer. Dropped before, its client went away; then all that served it is
 /// dropped, which ends the upstream's request as well.
 struct Exchange {
+    /// None once it is answered.
+    account: Option<Account>,
     client: Rc<Client>,
-    answered: bool,
 }
 
 impl Exchange {
-    fn answer(mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
-        self.answered = true;
+    fn answer(&mut self, answer: Result<Response<ResponseBody>, Failure>) -> Response<ResponseBody> {
         self.client.flags.answered.set(true);
         let metrics = &self.client.worker.metrics;
         let mut response = answer.unwrap_or_else(|failure| {
             metrics.failures[failure as usize].inc();
+            if let Some(account) = &self.account {
+                account.failed(failure);
+            }
             respond::failure(self.client.clone(), failure)
         });
-        metrics.count_response(self.client.entry_point, response.status().as_u16());
-        if self.client.order() == Order::Drain {
+        let status = response.status();
+        metrics.count_response(self.client.entry_point, status.as_u16());
+        if let Some(mut account) = self.account.take() {
+            account.answered(status.as_u16(), Some(response.headers()));
+            response.body_mut().account = Some(account);
+        }
+        let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+        if !switches {
+            self.client.upgrade.clear();
+        }
+        // what comes next from a client that has not sent its body could be that
+        let ends = self.client.order() == Order::Drain || self.client.flags.withheld.get();
+        if ends && !switches {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -290,10 +330,13 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.answered {
+        if let Some(mut account) = self.account.take() {
             let metrics = &self.client.worker.metrics;
             metrics.failures[Failure::ClientGone as usize].inc();
             metrics.count_response(self.client.entry_point, CLIENT_CLOSED_REQUEST);
+            account.answered(CLIENT_CLOSED_REQUEST, None);
+            account.failed(Failure::ClientGone);
+            account.close(&self.client, false);
         }
     }
 }

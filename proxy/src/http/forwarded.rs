@@ -41,6 +41,8 @@ pub(super) struct Forwarded<'a> {
     pub(super) server: &'a HeaderValue,
     /// What the client says itself is believed.
     pub(super) trusted: bool,
+    /// Protocols that the client wants to go on with.
+    pub(super) upgrade: Option<&'a HeaderValue>,
 }
 
 impl Forwarded<'_> {

@@ -9,7 +9,7 @@ use http::{
 use super::forwarded::{Forwarded, is_forwarding};
 
 /// Hop-by-hop headers of requests. `Expect` is among them since the proxy itself asks the client
-/// for its body; `HTTP2-Settings` belongs to an upgrade to h2c, which is never made.
+/// for its body (and the upstream for permission); `HTTP2-Settings` belongs to an upgrade to h2c, which is never made.
 const REQUEST_HOPS: [&str; 10] = [
     "connection",
     "expect",
@@ -38,7 +38,7 @@ const RESPONSE_HOPS: [&str; 8] = [
 /// Prepares a request's headers for its upstream.
 pub(super) fn prepare_request(headers: &mut HeaderMap, forwarded: &Forwarded<'_>) {
     let mut trailers = false;
-    let websocket = wants_websocket(headers);
+    let websocket = is_websocket(forwarded.upgrade);
     // most requests have nothing to take away: look once, then take away by name
     let mut found = Vec::new();
     for (name, value) in &*headers {
@@ -97,10 +97,8 @@ pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
             .any(|token| token.eq_ignore_ascii_case("upgrade"))
 }
 
-fn wants_websocket(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(UPGRADE);
+fn is_websocket(upgrade: Option<&HeaderValue>) -> bool {
     upgrade.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
-        && wants_upgrade(headers)
 }
 
 /// The names that a `Connection` header declares hop-by-hop, but for those without which a message
@@ -116,7 +114,7 @@ fn nominated(connection: &HeaderValue, names: &mut Vec<HeaderName>) {
     }
 }
 
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
+pub(super) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
     let text = value.to_str().unwrap_or_default();
     text.split(',').map(str::trim).filter(|token| !token.is_empty())
 }

@@ -26,7 +26,7 @@ impl AsyncRead for ClientIo {
             if again.is_empty() {
                 *again = Bytes::new();
             }
-            client.has_read();
+            client.has_read(some);
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
@@ -34,8 +34,9 @@ impl AsyncRead for ClientIo {
             client.flags.read_blocked.set(true);
             return Poll::Pending;
         };
-        if buf.filled().len() > before {
-            client.has_read();
+        let read = buf.filled().len() - before;
+        if read > 0 {
+            client.has_read(read);
         }
         Poll::Ready(result)
     }

@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     rc::Rc,
     task::{Poll, ready},
 };
@@ -33,13 +33,13 @@ enum Header {
     Incomplete,
     /// A header that breaks the rules.
     Malformed,
-    /// A header of a length, and the client's address where it says one.
-    Complete(usize, Option<IpAddr>),
+    /// A header of a length, and where the client is, if it says so.
+    Complete(usize, Option<SocketAddr>),
 }
 
 /// Takes the header off a new connection. Some: what the client's address is, where it is another than the connection's.
 /// None: the connection has ended.
-pub(super) async fn take(client: &Rc<Client>) -> Option<Option<IpAddr>> {
+pub(super) async fn take(client: &Rc<Client>) -> Option<Option<SocketAddr>> {
     let mut seen = Vec::new();
     let (length, source) = loop {
         // a peek sees the same bytes again and again, and none that come after them; so what is incomplete is read
@@ -108,6 +108,15 @@ fn header(bytes: &[u8]) -> Header {
     }
 }
 
+/// How long a header is, where these bytes are one.
+#[cfg(test)]
+pub(super) fn header_length(bytes: &[u8]) -> Option<usize> {
+    match header(bytes) {
+        Header::Complete(length, _) => Some(length),
+        Header::Absent | Header::Incomplete | Header::Malformed => None,
+    }
+}
+
 /// Whether bytes and a beginning are the same as far as both go.
 fn begins(bytes: &[u8], beginning: &[u8]) -> bool {
     bytes.iter().zip(beginning).all(|(one, other)| one == other)
@@ -142,7 +151,7 @@ fn line(bytes: &[u8]) -> Header {
     };
     let mut port = || words.next()?.parse::<u16>().ok();
     match (source, port(), port(), words.next()) {
-        (Some((source, _)), Some(_), Some(_), None) => complete(Some(source)),
+        (Some((source, _)), Some(port), Some(_), None) => complete(Some(SocketAddr::new(source, port))),
         _ => Header::Malformed,
     }
 }
@@ -173,10 +182,14 @@ fn binary(bytes: &[u8]) -> Header {
         return Header::Incomplete;
     }
     complete(match (family >> 4, rest) {
-        (1, [a, b, c, d, ..]) => Some(Ipv4Addr::new(*a, *b, *c, *d).into()),
-        (2, _) => rest
-            .first_chunk::<16>()
-            .map(|address| Ipv6Addr::from(*address).into()),
+        (1, [a, b, c, d, _, _, _, _, high, low, ..]) => {
+            let address = Ipv4Addr::new(*a, *b, *c, *d);
+            Some((address, u16::from_be_bytes([*high, *low])).into())
+        }
+        (2, _) => rest.split_first_chunk::<16>().and_then(|(address, rest)| {
+            let [high, low] = *rest.get(16..)?.first_chunk()?;
+            Some((Ipv6Addr::from(*address), u16::from_be_bytes([high, low])).into())
+        }),
         _ => None,
     })
 }
@@ -193,15 +206,18 @@ mod tests {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as a header gives it")]
-    fn ip(text: &str) -> Option<IpAddr> {
+    fn at(text: &str) -> Option<SocketAddr> {
         Some(text.parse().unwrap())
     }
 
     #[test]
     fn a_line_tells_the_address() {
         for (line, source) in [
-            ("PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n", ip("192.0.2.1")),
-            ("PROXY TCP6 2001:db8::1 ::1 1 65535\r\n", ip("2001:db8::1")),
+            (
+                "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n",
+                at("192.0.2.1:56324"),
+            ),
+            ("PROXY TCP6 2001:db8::1 ::1 1 65535\r\n", at("[2001:db8::1]:1")),
             ("PROXY UNKNOWN\r\n", None),
             ("PROXY UNKNOWN ffff:f...f:ffff ::1 whatever\r\n", None),
         ] {
@@ -236,12 +252,13 @@ mod tests {
     fn the_binary_form_tells_the_address() {
         let mut six = [0; 36];
         six[..16].copy_from_slice(&"2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
+        six[32..].copy_from_slice(&[3, 4, 5, 6]);
         let four = [192, 0, 2, 1, 192, 0, 2, 2, 1, 2, 3, 4];
         let with_more = [&four[..], &[0x04, 0, 3, 1, 2, 3]].concat();
         for (command, family, rest, source) in [
-            (0x21, 0x11, &four[..], ip("192.0.2.1")),
-            (0x21, 0x11, &with_more[..], ip("192.0.2.1")),
-            (0x21, 0x21, &six[..], ip("2001:db8::1")),
+            (0x21, 0x11, &four[..], at("192.0.2.1:258")),
+            (0x21, 0x11, &with_more[..], at("192.0.2.1:258")),
+            (0x21, 0x21, &six[..], at("[2001:db8::1]:772")),
             (0x20, 0x00, &[][..], None),
             (0x20, 0x11, &four[..], None),
             (0x21, 0x00, &[1, 2, 3][..], None),

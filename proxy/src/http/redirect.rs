@@ -26,6 +26,10 @@ pub(super) fn of(client: &Client, parts: &Parts) -> Result<Option<Redirect>, Fai
     // nowhere to send to
     let name = name.ok_or(Failure::NoRoute)?;
     let target = parts.uri.path_and_query().ok_or(Failure::BadRequest)?;
+    // of the server as a whole
+    let target = Some(target.as_str())
+        .filter(|target| *target != "*")
+        .unwrap_or_default();
     let (scheme, port) = (redirection.scheme.as_str(), &redirection.port);
     let location = HeaderValue::try_from(format!("{scheme}://{name}{port}{target}"));
     // others than a GET must be repeated as they are

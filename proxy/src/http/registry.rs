@@ -17,6 +17,8 @@ pub(crate) struct Registry {
     clients: RefCell<HashMap<u64, Rc<Client>>>,
     head: Ticks,
     body: Ticks,
+    /// Bytes that a body has to bring in this time.
+    least_of_body: u32,
     write: Ticks,
     idle: Ticks,
     park: Ticks,
@@ -34,6 +36,7 @@ impl Registry {
             clients: RefCell::default(),
             head: clock.ticks(limits.head_timeout),
             body: clock.ticks(limits.body_timeout),
+            least_of_body: limits.least_of_body(),
             write: clock.ticks(limits.write_timeout),
             idle: clock.ticks(limits.idle_timeout),
             park: clock.ticks(limits.park_after),
@@ -43,12 +46,14 @@ impl Registry {
 
     pub(super) fn insert(&self, id: u64, client: Rc<Client>) {
         client.worker.metrics.open.inc();
+        client.worker.metrics.open_at[client.entry_point].inc();
         self.clients.borrow_mut().insert(id, client);
     }
 
     pub(super) fn remove(&self, id: u64) {
         if let Some(client) = self.clients.borrow_mut().remove(&id) {
             client.worker.metrics.open.dec();
+            client.worker.metrics.open_at[client.entry_point].dec();
         }
     }
 
@@ -87,13 +92,19 @@ impl Registry {
         let flags = &client.flags;
         match client.phase() {
             Phase::Fresh | Phase::Head => passed(self.head).then_some(CloseReason::HeadTimeout),
-            Phase::Idle | Phase::Parked => passed(self.idle).then_some(CloseReason::Idle),
+            Phase::Idle | Phase::Parked | Phase::HalfSwitched => {
+                passed(self.idle).then_some(CloseReason::Idle)
+            }
             Phase::Busy if flags.write_blocked.get() && passed(self.write) => Some(CloseReason::WriteTimeout),
-            Phase::Busy if !flags.request_done.get() && flags.read_blocked.get() && passed(self.body) => {
+            Phase::Busy
+                if !flags.request_done.get()
+                    && flags.read_blocked.get()
+                    && (passed(self.body) || self.trickles(client)) =>
+            {
                 // an upstream that takes nothing leaves the client's bytes where they are
                 client.is_silent().then_some(CloseReason::BodyTimeout)
             }
-            Phase::Busy => None,
+            Phase::Busy | Phase::Switched => None,
         }
     }
 
@@ -131,12 +142,25 @@ impl Registry {
         let reading = !flags.request_done.get() && flags.read_blocked.get();
         if flags.write_blocked.get() && passed(self.write) {
             Some(CloseReason::WriteTimeout)
-        } else if reading && !flags.answered.get() && passed(self.body) {
+        } else if reading && !flags.answered.get() && (passed(self.body) || self.trickles(stream)) {
             // once it is answered, who sends is in a conversation, where silence is nothing bad
             Some(CloseReason::BodyTimeout)
         } else {
             None
         }
+    }
+
+    /// Whether a body comes so slowly that its client holds more than it uses. Once it is answered, that is its own affair.
+    fn trickles(&self, client: &Client) -> bool {
+        let (since, moved) = client.mark();
+        if client.flags.answered.get() || !client.worker.clock.passed(since, self.body) {
+            return false;
+        }
+        let trickles = moved < self.least_of_body;
+        if !trickles {
+            client.set_mark();
+        }
+        trickles
     }
 
     /// Whether a draining connection without a request has stayed long enough.

@@ -21,18 +21,28 @@ pub(super) fn normalize(parts: &mut Parts) -> Result<(), Failure> {
     }
     // may hold a promise to upgrade, which the upstream's connection must not see
     parts.extensions.clear();
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return Err(Failure::BadRequest),
+        // with HTTP/2 the target's is enough
+        (None, None) if parts.version == Version::HTTP_11 => return Err(Failure::BadRequest),
+        _ => {}
+    }
     if let Some(authority) = parts.uri.authority() {
-        // a user's name and password are not part of the host
-        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        // a user's name and password are not part of the host; a second `@` could be taken for either
+        let host = match authority.as_str().split_once('@') {
+            Some((_, host)) if host.contains('@') => return Err(Failure::BadRequest),
+            Some((_, host)) => host,
+            None => authority.as_str(),
+        };
         let host = HeaderValue::try_from(host).map_err(|_| Failure::BadRequest)?;
         let target = parts.uri.path_and_query().cloned().ok_or(Failure::BadRequest)?;
         parts.headers.insert(HOST, host);
         parts.uri = Uri::from(target);
     }
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) if is_host(host.as_bytes()) => {}
-        (None, _) if parts.version < Version::HTTP_11 => {}
+    match parts.headers.get(HOST) {
+        Some(host) if is_host(host.as_bytes()) => {}
+        None if parts.version < Version::HTTP_11 => {}
         _ => return Err(Failure::BadRequest),
     }
     let path = match parts.uri.path() {

@@ -5,9 +5,10 @@ use std::{
     mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -90,6 +91,18 @@ impl Stream {
             // what the kernel does not take at once is not worth waiting for
             let _ = Pin::new(&mut **stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
         }
+    }
+
+    /// Has the kernel find out whether a client that is silent is still there.
+    pub(super) fn keep_alive(&self) {
+        const SILENCE: Duration = Duration::from_secs(30);
+        let tcp = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Elsewhere => return,
+        };
+        // without it the connection works as well
+        let _ = SockRef::from(tcp).set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE));
     }
 
     /// Lets the connection end in a way that looks like no orderly end.

@@ -13,6 +13,7 @@ use hyper::rt::Executor;
 use tokio::task::spawn_local;
 
 use super::client::{Client, Order, Phase};
+use crate::{limits::Limits, metrics::CloseReason};
 
 /// The streams of a connection.
 #[derive(Debug, Default)]
@@ -24,7 +25,17 @@ pub(super) struct Streams {
     begun_ever: Cell<u64>,
     /// And how many of them went before their answer came.
     given_up: Cell<u64>,
+    /// Bytes that the connection has brought, and how many it may without being looked at.
+    read: Cell<u64>,
+    allowed: Cell<u64>,
+    /// Bytes of bodies, in both directions, of the streams that there were.
+    moved: Cell<u64>,
 }
+
+/// Bytes that a connection may bring beside requests and bodies, and for each byte of a body: control frames, of which
+/// each is cheap to send and costs work (nginx has such a rule).
+const BESIDE: u64 = 2 << 20;
+const BESIDE_EACH: u64 = 8;
 
 /// A client that gives up so many requests, and most of all, is not one that changes its mind now and then (Rapid
 /// Reset, CVE-2023-44487): each costs an upstream work.
@@ -40,6 +51,20 @@ impl Streams {
         for stream in self.open.borrow().values() {
             with(stream);
         }
+    }
+
+    /// The connection has brought so many bytes. Whether it brings far more than what it is there for.
+    pub(super) fn has_read(&self, bytes: usize, limits: &Limits) -> bool {
+        let read = self.read.get() + bytes as u64;
+        self.read.set(read);
+        if read <= self.allowed.get() {
+            return false;
+        }
+        let open = self.open.borrow();
+        let moved = self.moved.get() + open.values().map(|stream| stream.moved()).sum::<u64>();
+        let heads = self.begun_ever.get() * limits.max_header_bytes as u64;
+        self.allowed.set(BESIDE + heads + moved * BESIDE_EACH);
+        read > self.allowed.get()
     }
 
     fn is_flooded(&self) -> bool {
@@ -114,9 +139,11 @@ impl Drop for Open {
             return;
         };
         streams.open.borrow_mut().remove(&self.id);
+        streams.moved.set(streams.moved.get() + self.stream.moved());
         if !self.stream.flags.answered.get() && self.stream.order() == Order::None {
             streams.given_up.set(streams.given_up.get() + 1);
-            if streams.is_flooded() {
+            if streams.is_flooded() && self.connection.order() < Order::Close {
+                self.connection.worker.metrics.closed[CloseReason::Flood as usize].inc();
                 self.connection.tell(Order::Close);
             }
         }

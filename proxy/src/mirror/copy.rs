@@ -1,6 +1,6 @@
 //! Sending a copy.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc};
 
 use http::{HeaderMap, Version};
 use http_body_util::BodyExt as _;
@@ -10,7 +10,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Kept, shadow::Head};
+use super::{
+    Kept,
+    shadow::{Head, Main},
+};
 use crate::{
     balance::{Choice, CopyPick, Target, Visitor},
     error::Failure,
@@ -26,8 +29,7 @@ use crate::{
 pub(super) struct Request {
     pub(super) worker: Rc<Worker>,
     pub(super) snapshot: Rc<Snapshot>,
-    /// Until main answered.
-    pub(super) main: Duration,
+    pub(super) main: Main,
     /// How many more copies there may be.
     pub(super) left: Cell<u32>,
 }
@@ -118,9 +120,11 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
     };
     worker.metrics.count_mirrored(labels, |mirrored| match &sent {
         Ok(Sent { response, .. }) => {
-            mirrored.responses[class(response.status().as_u16())] += 1;
+            let class_of_copy = class(response.status().as_u16());
+            mirrored.responses[class_of_copy] += 1;
+            mirrored.mismatched += u64::from(class_of_copy != class(request.main.status));
             mirrored.copy += started.elapsed();
-            mirrored.main += request.main;
+            mirrored.main += request.main.after;
         }
         Err(_) => mirrored.failed += 1,
     });

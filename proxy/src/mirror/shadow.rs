@@ -27,7 +27,7 @@ pub(crate) struct Shadow {
     /// The most that any of the copies takes; none: no copy takes a body.
     body_limit: Option<u64>,
     started: Instant,
-    main: Cell<Option<Duration>>,
+    main: Cell<Option<Main>>,
 }
 
 /// A request's head, as main gets it but for what main's leaf changes.
@@ -36,6 +36,14 @@ pub(super) struct Head {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+}
+
+/// Main's answer, or the proxy's in its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Main {
+    /// Until its head was there.
+    pub(super) after: Duration,
+    pub(super) status: u16,
 }
 
 /// What is known of the request's body.
@@ -106,8 +114,9 @@ impl Shadow {
     }
 
     /// The head of main's answer is there, or the proxy answered for it.
-    pub(crate) fn main_answered(&self) {
-        self.main.set(Some(self.started.elapsed()));
+    pub(crate) fn main_answered(&self, status: u16) {
+        let after = self.started.elapsed();
+        self.main.set(Some(Main { after, status }));
         self.start_if_ready();
     }
 

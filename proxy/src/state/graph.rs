@@ -12,6 +12,7 @@ use crate::{
     balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target},
     health::Check,
     tls::ClientTls,
+    traffic::Service,
 };
 
 /// Builds the forest of what routes reach. A node is built after all that it leads to and kept for
@@ -24,6 +25,8 @@ pub(super) struct GraphBuilder<'a> {
     forest: ForestBuilder,
     leaves: Vec<Arc<Leaf>>,
     secrets: &'a Secrets,
+    /// By their places.
+    services: Vec<Option<Arc<Service>>>,
     /// How TLS is spoken with a transport, or why it cannot be spoken.
     tls: HashMap<Option<&'a TransportId>, Result<ClientTls, Arc<str>>>,
     transports: HashMap<(Option<&'a TransportId>, Scheme), Option<Arc<Transport>>>,
@@ -38,6 +41,8 @@ pub(super) struct Graph {
     pub(super) forest: Forest,
     /// By their [`LeafIndex`].
     pub(super) leaves: Box<[Arc<Leaf>]>,
+    /// By their places.
+    pub(super) services: Box<[Option<Arc<Service>>]>,
 }
 
 impl<'a> GraphBuilder<'a> {
@@ -55,6 +60,7 @@ impl<'a> GraphBuilder<'a> {
             forest: ForestBuilder::default(),
             leaves: Vec::new(),
             secrets,
+            services: Vec::new(),
             tls: HashMap::new(),
             transports: HashMap::new(),
             built: HashMap::with_capacity(config.nodes.len()),
@@ -92,6 +98,7 @@ impl<'a> GraphBuilder<'a> {
             checked: self.checked.into(),
             forest: self.forest.finish(),
             leaves: self.leaves.into(),
+            services: self.services.into(),
         }
     }
 
@@ -101,7 +108,11 @@ impl<'a> GraphBuilder<'a> {
 
     fn node(&mut self, id: &NodeId, node: &'a document::Node) -> Option<NodeIndex> {
         match &node.spec {
-            NodeSpec::Leaf(leaf) => self.leaf(id, &node.label, leaf),
+            NodeSpec::Leaf(leaf) => {
+                // also while it has no endpoints: its counts are to go on
+                let service = self.service(&node.label);
+                self.leaf(id, &service, leaf)
+            }
             NodeSpec::Mirror(mirror) => self.mirror(&node.label, mirror),
             NodeSpec::Missing(_) => None,
             NodeSpec::Weighted(weighted) => self.weighted(id, weighted),
@@ -150,12 +161,23 @@ impl<'a> GraphBuilder<'a> {
         self.forest.mirror(self.built(&mirror.main), targets)
     }
 
-    fn leaf(&mut self, id: &NodeId, label: &str, leaf: &'a document::Leaf) -> Option<NodeIndex> {
+    /// What requests to a leaf are counted in.
+    fn service(&mut self, name: &str) -> Arc<Service> {
+        let service = self.registry.services.named(name);
+        let place = service.id.place as usize;
+        if self.services.len() <= place {
+            self.services.resize(place + 1, None);
+        }
+        self.services[place] = Some(Arc::clone(&service));
+        service
+    }
+
+    fn leaf(&mut self, id: &NodeId, service: &Service, leaf: &'a document::Leaf) -> Option<NodeIndex> {
         let EndpointSet { ready, terminating } = self.endpoints.sets.get(leaf.endpoints.as_ref()?)?;
         if ready.is_empty() && terminating.is_empty() {
             return None;
         }
-        let label: Arc<str> = label.into();
+        let label = Arc::clone(&service.name);
         let transport = self.transport(leaf.transport.as_ref(), leaf.scheme)?;
         let mut known = |addresses: &[document::Address]| -> Vec<Arc<Endpoint>> {
             let addresses = addresses.iter();
@@ -186,6 +208,7 @@ impl<'a> GraphBuilder<'a> {
             label,
             pass_host_header: leaf.pass_host_header,
             scheme: leaf.scheme,
+            service: service.id,
             transport,
         }));
         Some(self.forest.leaf(index))

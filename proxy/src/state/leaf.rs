@@ -8,6 +8,7 @@ use weir_model::{
 };
 
 use super::{Affinity, Endpoint, Transport};
+use crate::traffic::ServiceId;
 
 /// A reference to a port of a Service that has endpoints.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Leaf {
     pub pass_host_header: bool,
     /// The protocol.
     pub scheme: Scheme,
+    /// What its requests are counted for; see [`super::Snapshot::service`].
+    pub service: ServiceId,
     /// How connections are made.
     pub transport: Arc<Transport>,
     /// Never empty: the ready ones, or the terminating ones where none is ready.
@@ -66,7 +69,7 @@ impl Leaf {
     }
 }
 
-/// When response bytes are sent on.
+/// When response bytes are sent on at the latest. They are sent on as they come, which is always in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// After each write.

@@ -10,6 +10,7 @@ use crate::{
     balance::Counter,
     health::{Check, Health},
     tls::{CertificateStore, ClientTlsStore},
+    traffic::Services,
 };
 
 /// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
@@ -18,6 +19,7 @@ use crate::{
 pub struct Registry {
     pub(super) certificates: CertificateStore,
     pub(super) client_tls: ClientTlsStore,
+    pub(super) services: Services,
     /// By the sticky node and the identity of its child, or nothing.
     sticky_counters: HashMap<(NodeId, Box<str>), Weak<Counter>>,
     counters: HashMap<RouteId, Weak<Counter>>,
@@ -36,6 +38,7 @@ impl Registry {
         Self {
             certificates: CertificateStore::default(),
             client_tls: ClientTlsStore::default(),
+            services: Services::default(),
             sticky_counters: HashMap::new(),
             counters: HashMap::new(),
             endpoints: HashMap::new(),
@@ -110,6 +113,7 @@ impl Registry {
         self.counters.retain(|_, counter| counter.strong_count() > 0);
         self.endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
         self.health.retain(|_, health| health.strong_count() > 0);
+        self.services.sweep();
         self.client_tls.sweep();
     }
 

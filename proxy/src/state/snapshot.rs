@@ -12,6 +12,7 @@ use crate::{
     balance::{Counter, Forest, LeafIndex, NodeIndex},
     router::RequestView,
     tls::Certificates,
+    traffic::{Service, ServiceId},
 };
 
 /// All that requests are served from, at one moment. Immutable. The default one has no routes.
@@ -24,6 +25,7 @@ pub struct Snapshot {
     /// In the order of their ids, as [`Routing`] counts them.
     routes: Box<[Arc<Route>]>,
     routing: Arc<Routing>,
+    services: Box<[Option<Arc<Service>>]>,
 }
 
 /// Who answers the requests that a rule matches.
@@ -73,6 +75,7 @@ impl Snapshot {
             checked,
             forest,
             leaves,
+            services,
         } = graph.finish();
         Self {
             certificates: registry.certificates.update(config, secrets),
@@ -81,6 +84,7 @@ impl Snapshot {
             leaves,
             routes,
             routing,
+            services,
         }
     }
 
@@ -122,6 +126,18 @@ impl Snapshot {
     /// All leaves that routes reach.
     pub fn leaves(&self) -> &[Arc<Leaf>] {
         &self.leaves
+    }
+
+    /// What requests to a service are counted in; none: it is no service any more.
+    #[inline]
+    pub fn service(&self, id: ServiceId) -> Option<&Service> {
+        let service = self.services.get(id.place as usize)?.as_deref()?;
+        (service.id == id).then_some(service)
+    }
+
+    /// All services that routes lead to.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().flatten().map(AsRef::as_ref)
     }
 
     /// The endpoints whose health is checked, healthy or not, of all leaves that routes reach.

@@ -55,6 +55,17 @@ impl ClientTls {
         })
     }
 
+    /// The same, for a connection that must speak HTTP/1.1.
+    #[must_use]
+    pub fn http1_only(&self) -> Self {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = protocols(true);
+        Self {
+            config: Arc::new(config),
+            ..self.clone()
+        }
+    }
+
     /// Whom an endpoint's certificate must be for; none: its host is none that a certificate may have.
     pub fn server_name(&self, address: &Address) -> Option<ServerName<'static>> {
         if let Some(name) = &self.server_name {

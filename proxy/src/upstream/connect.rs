@@ -16,13 +16,18 @@ use crate::{
 /// How long a connection is silent before the kernel asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// Connects to an endpoint, and tells it how that went.
+/// Connects to an endpoint, and tells it how that went. `switches` is for a request that asks to leave HTTP.
 pub(super) async fn connect(
     worker: &Rc<Worker>,
     endpoint: &Arc<Endpoint>,
     transport: &Transport,
+    switches: bool,
 ) -> Result<Lease, Failure> {
-    let making = worker.upstreams.making(endpoint);
+    let making = if switches {
+        None
+    } else {
+        worker.upstreams.making(endpoint)
+    };
     let _alone = match &making {
         None => None,
         Some(making) => Some(within(transport.dial_timeout, making.lock()).await?),
@@ -33,7 +38,7 @@ pub(super) async fn connect(
     {
         return Ok(lease);
     }
-    match Box::pin(make(worker, endpoint, transport)).await {
+    match Box::pin(make(worker, endpoint, transport, switches)).await {
         Ok(connection) => {
             endpoint.record_success();
             Ok(Lease::new(worker, connection))
@@ -49,9 +54,10 @@ async fn make(
     worker: &Rc<Worker>,
     endpoint: &Arc<Endpoint>,
     transport: &Transport,
+    switches: bool,
 ) -> Result<Connection, Failure> {
     let stream = within(transport.dial_timeout, connected(worker, endpoint)).await??;
-    speak::start(worker, endpoint, transport, Socket::new(stream)).await
+    speak::start(worker, endpoint, transport, Socket::new(stream), switches).await
 }
 
 async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Result<T, Failure> {

@@ -14,7 +14,9 @@ use hyper::{
     client::conn::{TrySendError, http1, http2},
 };
 
-use super::{convert, socket::Socket};
+use tokio::sync::oneshot;
+
+use super::{convert, socket::Socket, switch::Switched};
 use crate::{
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
@@ -55,6 +57,8 @@ pub(super) struct Exclusive {
     pub(super) about: About,
     pub(super) sender: http1::SendRequest<RequestBody>,
     pub(super) socket: Socket,
+    /// For a request that asks to leave HTTP: what is left then.
+    pub(super) switched: Option<oneshot::Receiver<Box<Switched>>>,
 }
 
 impl Exclusive {
@@ -138,8 +142,8 @@ impl Lease {
     pub(super) fn new(worker: &Rc<Worker>, connection: Connection) -> Self {
         let held = match connection {
             Connection::Exclusive(connection) => Held::Exclusive {
+                last: connection.switched.is_some(),
                 connection,
-                last: false,
             },
             Connection::Shared(shared) => Held::Stream(Stream::new(shared)),
         };
@@ -182,6 +186,18 @@ impl Lease {
         if let Held::Exclusive { last, .. } = &mut self.held {
             *last = true;
         }
+    }
+
+    /// After an answer that agreed to leave HTTP: the connection as it goes on. None: it broke.
+    pub(crate) async fn switched(self) -> Option<Box<Switched>> {
+        let Held::Exclusive { connection, .. } = self.held else {
+            return None;
+        };
+        // the sender is held until then: without it, hyper would end the connection
+        let Exclusive { sender, switched, .. } = *connection;
+        let switched = switched?.await.ok();
+        drop(sender);
+        switched
     }
 
     /// The response has come to its end: the connection may serve another request, if it is through with this one.

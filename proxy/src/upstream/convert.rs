@@ -2,7 +2,7 @@
 
 use http::{
     HeaderValue, Request, Uri, Version,
-    header::{CONNECTION, HOST, TRANSFER_ENCODING},
+    header::{CONNECTION, EXPECT, HOST, TRANSFER_ENCODING},
     uri::{Authority, Scheme},
 };
 use http_body::Body as _;
@@ -25,6 +25,10 @@ pub(super) fn to_http2(request: &mut Request<RequestBody>, secure: bool) {
     // its frames say where a body ends
     request.headers_mut().remove(TRANSFER_ENCODING);
     request.headers_mut().remove(CONNECTION);
+    // hyper would not hear the permission
+    if request.headers_mut().remove(EXPECT).is_some() {
+        request.body_mut().go_on();
+    }
     *request.version_mut() = Version::HTTP_2;
 }
 

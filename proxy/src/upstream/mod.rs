@@ -8,7 +8,9 @@ mod pool;
 mod send;
 mod socket;
 mod speak;
+mod switch;
 
 pub(crate) use connection::Lease;
 pub(crate) use pool::Upstreams;
 pub(crate) use send::{Errand, Origin, Sent, send};
+pub(crate) use switch::Switched;

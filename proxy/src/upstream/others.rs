@@ -56,7 +56,7 @@ impl Errand<'_> {
 
     /// Another leaf that the route leads to. A copy has no other than its own: that one is to be tried out.
     fn elsewhere(&self, leaf: &Leaf, turn: u64, good: impl Fn(&Leaf) -> bool) -> Option<(Arc<Leaf>, u64)> {
-        let Origin::Client(_, place) = self.origin else {
+        let Origin::Client { route: place, .. } = self.origin else {
             return None;
         };
         let now = self.worker.snapshot();

@@ -150,7 +150,11 @@ impl Upstreams {
                 let fresh = |timeout| !clock.passed(shared.since, timeout);
                 about.is_wanted() && about.idle_timeout.is_none_or(fresh)
             });
-            !pool.idle.is_empty() || !pool.shared.is_empty()
+            let making = pool
+                .making
+                .as_ref()
+                .is_some_and(|making| Rc::strong_count(making) > 1);
+            making || !pool.idle.is_empty() || !pool.shared.is_empty()
         });
     }
 }

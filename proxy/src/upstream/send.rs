@@ -14,7 +14,7 @@ use super::{Lease, connect::connect};
 use crate::{
     balance::Pick,
     error::Failure,
-    http::{Client, RequestBody},
+    http::{Account, Client, RequestBody},
     metrics::Retry,
     state::{Endpoint, Held as Snapshot, Leaf, Named},
     worker::Worker,
@@ -52,10 +52,28 @@ impl Sent {
 /// Whose request it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin<'a> {
-    /// A client's, which may still be sending its body; and the place of its route in the snapshot.
-    Client(&'a Client, usize),
+    /// A client's.
+    Client {
+        account: Option<&'a Account>,
+        /// Who may still be sending its body.
+        client: &'a Client,
+        /// The place of its route in the snapshot.
+        route: usize,
+    },
     /// A mirrored copy.
     Copy,
+}
+
+impl Origin<'_> {
+    fn goes_to(&self, worker: &Worker, leaf: &Leaf, endpoint: &Endpoint) {
+        if let Self::Client {
+            account: Some(account),
+            ..
+        } = self
+        {
+            account.goes_to(worker, leaf, endpoint);
+        }
+    }
 }
 
 /// What a request is sent with.
@@ -65,6 +83,13 @@ pub(crate) struct Errand<'a> {
     /// From which it was picked.
     pub(crate) snapshot: &'a Rc<Snapshot>,
     pub(crate) origin: Origin<'a>,
+}
+
+impl Errand<'_> {
+    /// Whether the request asks to leave HTTP, which takes a connection of its own.
+    fn switches(&self) -> bool {
+        matches!(self.origin, Origin::Client { client, .. } if client.asks_to_switch())
+    }
 }
 
 /// Sends a request where it was picked to go.
@@ -102,9 +127,10 @@ pub(crate) async fn send(
                 None => break,
             },
         };
+        errand.origin.goes_to(worker, leaf, endpoint);
         last = match sending.to(leaf, endpoint, tried).await {
             Ok(mut sent) => {
-                if let (Some(affinity), Origin::Client(..)) = (&leaf.affinity, errand.origin)
+                if let (Some(affinity), Origin::Client { .. }) = (&leaf.affinity, errand.origin)
                     && !named.as_ref().is_some_and(|named| named.suits(endpoint))
                 {
                     sent.cookie = affinity.cookie(endpoint).map(Box::new);
@@ -181,7 +207,9 @@ impl Sending<'_> {
             }
         }
         let once = !self.request.as_ref().is_some_and(Replay::is_for);
-        if let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once) {
+        if !self.errand.switches()
+            && let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once)
+        {
             let replay = self.request.as_ref().and_then(Replay::of);
             match self.over(leaf, &mut lease).await {
                 Ok(response) => return Ok(Sent::new(response, lease)),
@@ -211,7 +239,7 @@ impl Sending<'_> {
             }
         };
         tokio::select! {
-            lease = connect(self.errand.worker, endpoint, &leaf.transport) => lease,
+            lease = connect(self.errand.worker, endpoint, &leaf.transport, self.errand.switches()) => lease,
             () = another_is_there => {
                 endpoint.record_failure(self.errand.worker.clock.exact_millis());
                 Err(Failure::ConnectTimeout)
@@ -296,7 +324,7 @@ async fn overdue(limit: Duration, origin: Origin<'_>) {
     loop {
         sleep_until(deadline).await;
         match origin {
-            Origin::Client(client, _) => match client.since_request_done() {
+            Origin::Client { client, .. } => match client.since_request_done() {
                 Some(done) if done >= limit => return,
                 Some(done) => deadline = Instant::now() + limit.saturating_sub(done),
                 None => deadline = Instant::now() + limit,

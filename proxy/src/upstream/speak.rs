@@ -14,6 +14,7 @@ use weir_model::document::Scheme;
 use super::{
     connection::{About, Connection, Exclusive, Shared},
     socket::Socket,
+    switch,
 };
 use crate::{
     error::Failure,
@@ -32,19 +33,27 @@ const SETTINGS: Duration = Duration::from_millis(100);
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-/// Starts HTTP, as the endpoint's scheme wants it. The connection's task ends with it.
+/// Starts HTTP, as the endpoint's scheme wants it; for a request that asks to leave HTTP, in the version that one can leave.
+/// The connection's task ends with it.
 pub(super) async fn start(
     worker: &Rc<Worker>,
     endpoint: &Arc<Endpoint>,
     transport: &Transport,
     socket: Socket,
+    switches: bool,
 ) -> Result<Connection, Failure> {
     let about = About::new(worker, endpoint, transport);
     match (&transport.tls, endpoint.scheme) {
-        (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(socket)).await,
         // no transport of https is without it
         (None, Scheme::Https) => Err(Failure::Tls),
+        (None, _) if switches => switch::start(worker, about, socket.clone(), socket).await,
+        (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(socket)).await,
         (None, Scheme::Http) => http1(worker, about, socket.clone(), TokioIo::new(socket)).await,
+        (Some(tls), _) if switches => {
+            let tls = tls.http1_only();
+            let stream = Box::pin(secure(endpoint, &tls, socket.clone())).await?;
+            switch::start(worker, about, socket, stream).await
+        }
         (Some(tls), _) => {
             let stream = Box::pin(secure(endpoint, tls, socket.clone())).await?;
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -105,6 +114,7 @@ where
         about,
         sender,
         socket,
+        switched: None,
     })))
 }
 
@@ -157,14 +167,30 @@ where
 }
 
 fn run(worker: &Rc<Worker>, endpoint: u64, connection: impl Future<Output = ()> + 'static) {
-    let worker = worker.clone();
-    worker.metrics.dialled.inc();
-    worker.metrics.upstream_open.inc();
+    let open = Open::new(worker);
     spawn_local(async move {
         connection.await;
-        worker.metrics.upstream_open.dec();
+        let worker = &open.0;
         worker.upstreams.forget_closed(endpoint, &worker.metrics);
     });
+}
+
+/// A connection, counted as long as it is there.
+#[derive(Debug)]
+pub(super) struct Open(Rc<Worker>);
+
+impl Open {
+    pub(super) fn new(worker: &Rc<Worker>) -> Self {
+        worker.metrics.dialled.inc();
+        worker.metrics.upstream_open.inc();
+        Self(worker.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.metrics.upstream_open.dec();
+    }
 }
 
 /// Runs what hyper has to run beside a connection on the worker's own thread.

@@ -1,91 +1,13 @@
 //! The binary: exit statuses and signals.
 
 use std::{
-    io::{self, BufRead as _, BufReader},
-    iter,
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
+    io, iter,
+    process::{Command, Stdio},
     sync::mpsc,
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
-
-use crate::support::{Backend, Client, Documents, get, until};
-
-const PROXY: &str = env!("CARGO_BIN_EXE_weir-proxy");
-
-/// A proxy as a process of its own.
-struct Process {
-    child: Child,
-    admin: SocketAddr,
-    web: SocketAddr,
-    /// The line that told so.
-    listening: String,
-    /// The lines after that one.
-    log: mpsc::Receiver<String>,
-}
-
-impl Process {
-    /// Starts it; its log tells where it listens.
-    fn start(dir: &std::path::Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(PROXY)
-            .args(["--entrypoint", "web=127.0.0.1:0", "--admin", "127.0.0.1:0"])
-            .arg("--config")
-            .arg(dir)
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = log
-            .find_map(|line| line.ok().filter(|line| line.contains("listening")))
-            .unwrap();
-        // read on in any case: a full pipe would stop it
-        let (lines, rest) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in log.map_while(Result::ok) {
-                // nobody may want it
-                let _ = lines.send(line);
-            }
-        });
-        let mut addresses = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-        let mut next = || addresses.find_map(|word| word.parse().ok()).unwrap();
-        Self {
-            admin: next(),
-            web: next(),
-            listening: line.clone(),
-            log: rest,
-            child,
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    async fn exit_code(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(Instant::now() < deadline, "it does not end");
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // it may be gone already
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::support::{Backend, Client, Documents, PROXY, Process, get, until};
 
 fn exit_code(arguments: &[&str]) -> (Option<i32>, String) {
     let mut child = Command::new(PROXY)

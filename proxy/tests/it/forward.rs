@@ -1,7 +1,5 @@
 //! A request goes to its service and the answer comes back, unchanged.
 
-use http::Response;
-use http_body_util::Full;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Backend, Documents, Fixture, RawBackend, answer};
@@ -209,7 +207,7 @@ async fn a_client_that_asks_for_permission_gets_it_and_sends() {
     }
     assert!(seen.starts_with(b"HTTP/1.1 100 Continue"));
     assert_eq!(client.ask("ok").await.text(), "ok");
-    assert_eq!(backend.received()[0].header("expect"), None);
+    assert_eq!(backend.received()[0].header("expect"), Some("100-continue"));
 }
 
 #[tokio::test]
@@ -227,22 +225,4 @@ async fn a_length_beside_chunks_never_frames_a_response() {
         (response.header("content-length"), response.text()),
         (None, "hello")
     );
-}
-
-#[tokio::test]
-async fn a_wish_to_upgrade_is_answered_as_a_plain_request() {
-    let backend = Backend::start(|request| {
-        assert!(request.header("upgrade").is_none() && request.header("http2-settings").is_none());
-        Response::new(Full::from("plain"))
-    })
-    .await;
-    let fixture = Fixture::start(&Documents::one(backend.address)).await;
-    let mut client = fixture.client().await;
-    for upgrade in ["websocket", "h2c"] {
-        let request = format!(
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: {upgrade}\r\n\
-             HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
-        );
-        assert_eq!(client.ask(request).await.text(), "plain");
-    }
 }

@@ -219,6 +219,8 @@ async fn what_came_of_copies_is_counted() {
             )
             .await;
     }
+    let mismatches = format!("weir_mirror_status_mismatches_total{{{labels}}}");
+    fixture.metric_becomes(&mismatches, 3.0).await;
     for side in ["copy", "main"] {
         let name = format!("weir_mirror_response_seconds_total{{{labels},side=\"{side}\"}}");
         assert!(fixture.metric(&name).await > 0.0);

@@ -45,7 +45,7 @@ async fn install_apply_send_and_uninstall() {
 
     // that pods are ready is not in a condition, and proxies learn it a moment later
     for proxy in &proxies {
-        let mut load = Load::connect(SocketAddr::new(proxy.address, 8000), target(), 1)
+        let mut load = Load::connect(SocketAddr::new(proxy.address, 8080), target(), 1)
             .await
             .unwrap();
         eventually("all pods are used", LIMIT, async || {
@@ -82,7 +82,7 @@ async fn install_apply_send_and_uninstall() {
     // each proxy by itself is exact, and so are its copies
     for (number, proxy) in proxies.iter().enumerate() {
         let tag = format!("proxy{number}");
-        let address = SocketAddr::new(proxy.address, 8000);
+        let address = SocketAddr::new(proxy.address, 8080);
         let mut load = Load::connect(address, target(), CONNECTIONS).await.unwrap();
         let answers = load.send(&tag, REQUESTS).await;
         assert_eq!(answers.failed, 0, "{:?}", answers.failures);

@@ -177,7 +177,7 @@ impl<'a> Scene<'a> {
             .filter(|(_, weight)| *weight > 0)
             .map(|(name, weight)| ((*name).to_owned(), u64::from(*weight)))
             .collect();
-        let address = SocketAddr::new(proxy.address, 8000);
+        let address = SocketAddr::new(proxy.address, 8080);
         let mut load = eventually(&format!("{} serves {weights:?}", proxy.name), LIMIT, async || {
             let target = Target {
                 host: self.quiet_host(),

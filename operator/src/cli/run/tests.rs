@@ -15,7 +15,10 @@ fn parse(arguments: &[&str]) -> Result<Run, String> {
 }
 
 fn settings(arguments: &[&str]) -> Settings {
-    parse(arguments).unwrap().settings("me".to_owned(), "mine")
+    parse(arguments)
+        .unwrap()
+        .settings("me".to_owned(), "mine")
+        .unwrap()
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let length = response
             .header("content-length")
             .map(|length| length.parse().unwrap());
-        if !with_body || matches!(response.status, 204 | 304) {
+        if !with_body || matches!(response.status, 101 | 204 | 304) {
             response.complete = true;
         } else if response.header("transfer-encoding") == Some("chunked") {
             response.complete = self.read_chunks(&mut response).await;

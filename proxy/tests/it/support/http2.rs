@@ -38,6 +38,15 @@ impl Pieces {
     pub fn send(&self, piece: impl Into<Bytes>) {
         self.0.unbounded_send(Ok(Frame::data(piece.into()))).unwrap();
     }
+
+    /// Ends it with trailers.
+    pub fn end_with<const N: usize>(self, trailers: [(&'static str, &'static str); N]) {
+        let mut all = HeaderMap::new();
+        for (name, value) in trailers {
+            all.insert(name, HeaderValue::from_static(value));
+        }
+        self.0.unbounded_send(Ok(Frame::trailers(all))).unwrap();
+    }
 }
 
 /// An answer.
@@ -142,7 +151,7 @@ pub async fn read(response: Response<Incoming>) -> hyper::Result<Answer> {
 }
 
 /// A server without TLS that gives every body back while it comes, with trailers after it; at `/refuse` it has nothing
-/// but headers to say.
+/// but headers to say, at `/announced` it announces them.
 pub struct Echo {
     pub address: SocketAddr,
     task: JoinHandle<()>,
@@ -177,10 +186,17 @@ fn echo(request: Request<Incoming>) -> Response<Answered> {
         response.headers_mut().insert("grpc-status", status);
         return response;
     }
+    let announced = request.uri().path() == "/announced";
     let mut trailers = HeaderMap::new();
+    let body = request.into_body();
     trailers.insert("grpc-status", status);
-    let body = request.into_body().with_trailers(async { Some(Ok(trailers)) });
-    Response::new(body.boxed_unsync())
+    let body = body.with_trailers(async { Some(Ok(trailers)) });
+    let mut response = Response::new(body.boxed_unsync());
+    if announced {
+        let name = HeaderValue::from_static("grpc-status");
+        response.headers_mut().insert("trailer", name);
+    }
+    response
 }
 
 impl Drop for Echo {
