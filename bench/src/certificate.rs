@@ -13,7 +13,7 @@ pub const HOST: &str = "bench.example.com";
 #[derive(Clone, Debug)]
 pub struct Certificate {
     /// The certificate.
-    pub certificate: String,
+    pub pem: String,
     /// Its key, an ECDSA key with P-256.
     pub key: String,
     roots: Arc<RootCertStore>,
@@ -26,7 +26,7 @@ impl Certificate {
         let mut roots = RootCertStore::empty();
         roots.add(cert.der().clone())?;
         Ok(Self {
-            certificate: cert.pem(),
+            pem: cert.pem(),
             key: signing_key.serialize_pem(),
             roots: roots.into(),
         })
@@ -34,17 +34,14 @@ impl Certificate {
 
     /// Writes it to `cert.pem`, its key to `key.pem`, and both to `both.pem`, as haproxy wants it.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        fs::write(folder.join("cert.pem"), &self.certificate)?;
+        fs::write(folder.join("cert.pem"), &self.pem)?;
         fs::write(folder.join("key.pem"), &self.key)?;
-        fs::write(
-            folder.join("both.pem"),
-            format!("{}{}", self.certificate, self.key),
-        )?;
+        fs::write(folder.join("both.pem"), format!("{}{}", self.pem, self.key))?;
         Ok(())
     }
 
     /// A client that believes it, with TLS 1.3, and resumes sessions or does not.
-    pub fn client(&self, http2: bool, resumption: bool) -> Result<Arc<ClientConfig>> {
+    pub fn client(&self, http2: bool, resumption: bool) -> Arc<ClientConfig> {
         let mut config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
             .with_root_certificates(Arc::clone(&self.roots))
             .with_no_client_auth();
@@ -56,6 +53,6 @@ impl Certificate {
         if !resumption {
             config.resumption = Resumption::disabled();
         }
-        Ok(Arc::new(config))
+        Arc::new(config)
     }
 }

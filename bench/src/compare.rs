@@ -1,6 +1,7 @@
 //! The comparison: all proxies do the same work in turns.
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     time::{Duration, Instant},
 };
@@ -11,10 +12,10 @@ use tokio::time::sleep;
 use crate::{
     backend::Backends,
     certificate::Certificate,
-    contest::{Contestant, Running, Task},
+    contest::{Contestant, Pin, Running, Task},
     files,
     load::{self, Http1, Target},
-    results::{Cell, Measure, Results, Row},
+    results::{Cell, Measure, Results},
     works::{CONNECTIONS, Work},
 };
 
@@ -28,12 +29,12 @@ pub struct Settings {
     /// The requests of a round are divided by this.
     pub hurry: usize,
     /// The core of the proxies.
-    pub core: usize,
+    pub pin: Pin,
 }
 
 /// A proxy at work.
 struct Entrant {
-    place: usize,
+    name: &'static str,
     running: Running,
     target: Target,
     connections: Vec<Http1>,
@@ -49,7 +50,7 @@ impl Settings {
         results: &mut Results,
     ) -> Result<()> {
         let mut entrants = Vec::new();
-        for (place, contestant) in self.contestants.iter().enumerate() {
+        for contestant in &self.contestants {
             let address = free_port()?;
             let task = Task {
                 address,
@@ -59,26 +60,25 @@ impl Settings {
                 route: work.route,
                 large: work.is_large(),
             };
-            let Some(running) = contestant.start(&task, self.core).await? else {
+            let Some(running) = contestant.start(&task, &self.pin).await? else {
                 continue;
             };
-            let target = work.target(address, certificate)?;
-            let connections = work.connections(&target).await?;
+            let target = work.target(address, certificate);
+            let connections = work.connections(&target, CONNECTIONS).await?;
             entrants.push(Entrant {
-                place,
+                name: contestant.name(),
                 running,
                 target,
                 connections,
             });
         }
         let requests = (work.requests / self.hurry).max(10);
-        let empty = || vec![Cell::default(); self.contestants.len()];
-        let (mut cpu, mut rate, mut memory) = (empty(), empty(), empty());
+        let (mut cpu, mut rate, mut memory) = (Column::default(), Column::default(), Column::default());
         for round in 0..=self.rounds {
             let count = entrants.len();
             for turn in 0..count {
                 let entrant = &mut entrants[(round + turn) % count];
-                let name = self.contestants[entrant.place].name();
+                let name = entrant.name;
                 let (before, started) = (entrant.running.tree().cpu()?, Instant::now());
                 work.send(&entrant.target, &mut entrant.connections, requests)
                     .await
@@ -88,9 +88,9 @@ impl Settings {
                 sleep(Duration::from_millis(20)).await;
                 let used = entrant.running.tree().cpu()?.saturating_sub(before);
                 if round > 0 {
-                    cpu[entrant.place].add(used.as_secs_f64() * 1e6 / requests as f64);
-                    rate[entrant.place].add(requests as f64 / took.as_secs_f64());
-                    memory[entrant.place].add(entrant.running.tree().memory()? as f64 / (1024.0 * 1024.0));
+                    cpu.add(name, used.as_secs_f64() * 1e6 / requests as f64);
+                    rate.add(name, requests as f64 / took.as_secs_f64());
+                    memory.add(name, entrant.running.tree().memory()? as f64 / (1024.0 * 1024.0));
                 }
             }
             eprint!(".");
@@ -100,7 +100,7 @@ impl Settings {
             (Measure::Rate, rate),
             (Measure::Memory, memory),
         ] {
-            results.add(Row::new(work.name, work.about, measure, cells));
+            results.add(work.name, work.about, measure, cells.0);
         }
         if work.name == "one" {
             self.half_load(&mut entrants, results, work).await?;
@@ -110,28 +110,30 @@ impl Settings {
 
     /// How long requests take when they come at half of the rate that the slowest of weir, nginx and haproxy reaches.
     async fn half_load(&self, entrants: &mut [Entrant], results: &mut Results, work: &Work) -> Result<()> {
-        let reached = results.medians(work.name, Measure::Rate);
-        let slowest = self.contestants.iter().zip(reached);
-        let slowest = slowest.filter(|(contestant, _)| contestant.name() != "traefik");
-        let rate = slowest.filter_map(|(_, rate)| rate).fold(f64::INFINITY, f64::min) / 2.0;
+        let reached = results.row(work.name, Measure::Rate);
+        let reached = reached.iter().flat_map(|row| &row.rounds);
+        let slowest = reached.filter(|(name, _)| *name != "traefik");
+        let rate = slowest
+            .filter_map(|(_, cell)| cell.median())
+            .fold(f64::INFINITY, f64::min)
+            / 2.0;
         let time = Duration::from_secs(5) / self.hurry as u32;
-        let empty = || vec![Cell::default(); self.contestants.len()];
-        let (mut half, mut late) = (empty(), empty());
+        let (mut half, mut late) = (Column::default(), Column::default());
         for round in 0..=self.rounds {
             let count = entrants.len();
             for turn in 0..count {
                 let entrant = &mut entrants[(round + turn) % count];
                 let taken = load::open(&entrant.target, &mut entrant.connections, rate, time).await?;
                 if round > 0 {
-                    half[entrant.place].add(taken.at(500).as_secs_f64() * 1e6);
-                    late[entrant.place].add(taken.at(990).as_secs_f64() * 1e6);
+                    half.add(entrant.name, taken.at(500).as_secs_f64() * 1e6);
+                    late.add(entrant.name, taken.at(990).as_secs_f64() * 1e6);
                 }
             }
             eprint!(",");
         }
         results.rate = rate;
-        results.add(Row::new(work.name, work.about, Measure::Median, half));
-        results.add(Row::new(work.name, work.about, Measure::Late, late));
+        results.add(work.name, work.about, Measure::P50, half.0);
+        results.add(work.name, work.about, Measure::P99, late.0);
         Ok(())
     }
 
@@ -144,8 +146,8 @@ impl Settings {
         results: &mut Results,
     ) -> Result<()> {
         let count = files::most_connections() / self.hurry;
-        let mut cells = vec![Cell::default(); self.contestants.len()];
-        for (contestant, cell) in self.contestants.iter().zip(&mut cells) {
+        let mut cells = Column::default();
+        for contestant in &self.contestants {
             let address = free_port()?;
             let task = Task {
                 address,
@@ -155,11 +157,11 @@ impl Settings {
                 route: work.route,
                 large: false,
             };
-            let Some(running) = contestant.start(&task, self.core).await? else {
+            let Some(running) = contestant.start(&task, &self.pin).await? else {
                 continue;
             };
-            let target = work.target(address, certificate)?;
-            let mut warm = work.connections(&target).await?;
+            let target = work.target(address, certificate);
+            let mut warm = work.connections(&target, CONNECTIONS).await?;
             work.send(&target, &mut warm, 100 * CONNECTIONS).await?;
             sleep(Duration::from_secs(3)).await;
             let before = running.tree().memory()?;
@@ -167,22 +169,29 @@ impl Settings {
             // longer than it takes any of them to give something back
             sleep(Duration::from_secs(5)).await;
             let more = running.tree().memory()?.saturating_sub(before);
-            cell.add(more as f64 / count as f64 / 1024.0);
+            cells.add(contestant.name(), more as f64 / count as f64 / 1024.0);
             drop(all);
             eprint!(".");
         }
-        results.add(Row::new(
-            "idle",
-            "a connection that waits, after one request",
-            Measure::Connection,
-            cells,
-        ));
+        let about = format!("each of {count} connections that wait, after one request");
+        results.add("idle", &about, Measure::Idle, cells.0);
         Ok(())
     }
 }
 
+/// What was measured of each.
+#[derive(Debug, Default)]
+pub struct Column(pub BTreeMap<String, Cell>);
+
+impl Column {
+    /// Another round's.
+    pub fn add(&mut self, name: &str, value: f64) {
+        self.0.entry(name.to_owned()).or_default().add(value);
+    }
+}
+
 /// A port that was free a moment ago.
-fn free_port() -> Result<SocketAddr> {
+pub fn free_port() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     Ok(listener.local_addr()?)
 }

@@ -6,158 +6,221 @@ mod certificate;
 mod compare;
 mod contest;
 mod files;
+mod goals;
+mod instructions;
 mod load;
+mod machine;
 mod measure;
+mod plot;
 mod report;
 mod results;
 mod route;
 mod works;
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::{
-    certificate::Certificate, compare::Settings, contest::Contestant, results::Results, works::Work,
+    certificate::Certificate,
+    compare::Settings,
+    contest::{Contestant, Pin},
+    results::{Cell, Measure, Results},
+    works::Work,
 };
 
 /// Measures weir beside nginx, haproxy and Traefik.
 #[derive(Debug, Parser)]
 struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    /// Where the results go.
+    #[arg(long, global = true, value_name = "DIR", default_value = "bench/results")]
+    output: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// CPU time per request, requests per second, latency and memory, in turns.
+    Compare(Compare),
+    /// Instructions per request, under valgrind.
+    Instructions(Contest),
+    /// Tables of all results, on a page between its markers or else on the standard output.
+    Report {
+        /// The page.
+        #[arg(long, value_name = "FILE")]
+        docs: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Contest {
     /// The folder with weir-operator and weir-proxy, as they are shipped.
     #[arg(long, value_name = "DIR", default_value = "target/release")]
     binaries: PathBuf,
     /// A Traefik binary; without it, there is no Traefik in the tables.
     #[arg(long, value_name = "FILE", env = "TRAEFIK")]
     traefik: Option<PathBuf>,
+    /// Only these proxies.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    proxies: Vec<String>,
     /// Only these kinds of work.
     #[arg(long, value_name = "WORK", value_delimiter = ',')]
     only: Vec<String>,
+    /// The core of the proxies, and the one of clients and backends.
+    #[arg(long, value_name = "CORE,CORE", value_delimiter = ',', default_value = "0,1")]
+    cores: Vec<usize>,
+}
+
+#[derive(Debug, Args)]
+struct Compare {
+    #[command(flatten)]
+    contest: Contest,
     /// How often each proxy does each work.
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Divides the number of requests.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100))]
     hurry: u32,
-    /// Where the results go.
-    #[arg(long, value_name = "DIR", default_value = "bench/results")]
-    output: PathBuf,
-    /// The core of the proxies, and the one of clients and backends.
-    #[arg(long, value_name = "CORE,CORE", value_delimiter = ',', default_value = "0,1")]
-    cores: Vec<usize>,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    ensure!(arguments.cores.len() == 2, "--cores wants two");
-    let contestants = contestants(&arguments)?;
-    let pinned = Command::new("taskset")
-        .args([
-            "-cp",
-            &arguments.cores[1].to_string(),
-            &std::process::id().to_string(),
-        ])
-        .output();
-    ensure!(
-        pinned.context("taskset (util-linux) is needed")?.status.success(),
-        "cannot be pinned to a core"
-    );
-    files::raise()?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&arguments, contestants))
+    let output = arguments.output.as_path();
+    fs::create_dir_all(output)?;
+    match &arguments.action {
+        Action::Compare(compare) => {
+            let contestants = compare.contest.enter()?;
+            runtime()?.block_on(run(compare, contestants, output))?;
+        }
+        Action::Instructions(contest) => {
+            let contestants = contest.enter()?;
+            runtime()?.block_on(count(contest, contestants, output))?;
+        }
+        Action::Report { docs: Some(page) } => return report::fill(page, output),
+        Action::Report { docs: None } => {}
+    }
+    print!("{}", report::write(output)?);
+    Ok(())
 }
 
-fn contestants(arguments: &Arguments) -> Result<Vec<Contestant>> {
-    let binaries = fs::canonicalize(&arguments.binaries).with_context(|| {
-        format!(
-            "{}: build them first, `cargo build --release`",
-            arguments.binaries.display()
-        )
-    })?;
-    let mut all = vec![Contestant::Weir(binaries)];
-    for (contestant, program) in [(Contestant::Nginx, "nginx"), (Contestant::Haproxy, "haproxy")] {
-        if Command::new(program).arg("-v").output().is_ok() {
-            all.push(contestant);
-        } else {
-            eprintln!("{program} is not installed (apt-get install {program}): left out");
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+impl Contest {
+    /// Takes a core for clients and backends, and says who is here to be measured.
+    fn enter(&self) -> Result<Vec<Contestant>> {
+        ensure!(self.cores.len() == 2, "--cores wants two");
+        let contestants = self.contestants()?;
+        let pinned = Command::new("taskset")
+            .args(["-cp", &self.cores[1].to_string(), &std::process::id().to_string()])
+            .output();
+        ensure!(
+            pinned.context("taskset (util-linux) is needed")?.status.success(),
+            "cannot be pinned to a core"
+        );
+        files::raise()?;
+        Ok(contestants)
+    }
+
+    fn contestants(&self) -> Result<Vec<Contestant>> {
+        let binaries = fs::canonicalize(&self.binaries).with_context(|| {
+            format!(
+                "{}: build them first, `cargo build --release`",
+                self.binaries.display()
+            )
+        })?;
+        let mut all = vec![Contestant::Weir(binaries)];
+        for (contestant, program) in [(Contestant::Nginx, "nginx"), (Contestant::Haproxy, "haproxy")] {
+            if Command::new(program).arg("-v").output().is_ok() {
+                all.push(contestant);
+            } else {
+                eprintln!("{program} is not installed (apt-get install {program}): left out");
+            }
+        }
+        match &self.traefik {
+            Some(binary) => all.push(Contestant::Traefik(fs::canonicalize(binary)?)),
+            None => eprintln!("no Traefik binary is given (TRAEFIK=path): left out"),
+        }
+        all.retain(|one| self.proxies.is_empty() || self.proxies.iter().any(|name| name == one.name()));
+        Ok(all)
+    }
+
+    fn wants(&self, work: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == work)
+    }
+
+    fn results(&self, contestants: &[Contestant]) -> Results {
+        Results {
+            machine: machine::about(self.traefik.as_deref()),
+            names: contestants.iter().map(|one| one.name().to_owned()).collect(),
+            ..Results::default()
         }
     }
-    match &arguments.traefik {
-        Some(binary) => all.push(Contestant::Traefik(fs::canonicalize(binary)?)),
-        None => eprintln!("no Traefik binary is given (TRAEFIK=path): left out"),
-    }
-    Ok(all)
 }
 
-async fn run(arguments: &Arguments, contestants: Vec<Contestant>) -> Result<()> {
+async fn run(arguments: &Compare, contestants: Vec<Contestant>, output: &Path) -> Result<()> {
     let certificate = Certificate::new()?;
     let backends = backend::start().await?;
-    let mut results = Results {
-        names: contestants.iter().map(Contestant::name).collect(),
-        ..Results::default()
-    };
+    let contest = &arguments.contest;
+    let mut results = contest.results(&contestants);
     let settings = Settings {
         contestants,
         rounds: arguments.rounds as usize,
         hurry: arguments.hurry as usize,
-        core: arguments.cores[0],
+        pin: Pin {
+            core: contest.cores[0],
+            under: Vec::new(),
+        },
     };
-    let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     let works = Work::all();
-    for work in works.iter().filter(|work| wanted(work.name)) {
+    for work in works.iter().filter(|work| contest.wants(work.name)) {
         eprint!("{:<12} ", work.name);
         settings.work(work, &backends, &certificate, &mut results).await?;
-        let row = results.rows.iter().find(|row| row.work == work.name);
-        let medians: Vec<_> = row
-            .iter()
-            .flat_map(|row| &row.cells)
-            .map(|cell| cell.median().unwrap_or(f64::NAN))
-            .collect();
-        eprintln!(
-            " {}",
-            results
-                .names
-                .iter()
-                .zip(medians)
-                .map(|(name, cpu)| format!("{name} {cpu:.2} µs"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
+        progress(&results, work, Measure::Cpu);
+        // what was measured is kept when what comes next fails
+        results::write(&output.join(report::COMPARISON), &results)?;
     }
-    if wanted("idle") {
+    if contest.wants("idle") {
         eprint!("{:<12} ", "idle");
         settings
             .idle(&works[0], &backends, &certificate, &mut results)
             .await?;
         eprintln!();
     }
-    report::write(&results, &machine(), &arguments.output)?;
-    println!("{}", report::markdown(&results, &machine()));
+    results::write(&output.join(report::COMPARISON), &results)
+}
+
+async fn count(arguments: &Contest, contestants: Vec<Contestant>, output: &Path) -> Result<()> {
+    let certificate = Certificate::new()?;
+    let backends = backend::start().await?;
+    let mut results = arguments.results(&contestants);
+    let works = Work::all();
+    let works = works
+        .iter()
+        .filter(|work| instructions::WORKS.contains(&work.name));
+    for work in works.filter(|work| arguments.wants(work.name)) {
+        eprint!("{:<12} ", work.name);
+        let core = arguments.cores[0];
+        instructions::count(work, &contestants, core, &backends, &certificate, &mut results).await?;
+        progress(&results, work, Measure::Instructions);
+        results::write(&output.join(report::INSTRUCTIONS), &results)?;
+    }
     Ok(())
 }
 
-/// What it was measured on.
-fn machine() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let version = |program: &str| {
-        let output = Command::new(program).arg("-v").output().ok()?;
-        let text = [output.stdout, output.stderr].concat();
-        String::from_utf8_lossy(&text).lines().next().map(str::to_owned)
-    };
-    [
-        model.map(|(_, model)| model.to_owned()),
-        Some(format!("Linux {}", read("/proc/sys/kernel/osrelease").trim())),
-        version("nginx"),
-        version("haproxy"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join("; ")
+fn progress(results: &Results, work: &Work, measure: Measure) {
+    let rounds = results.row(work.name, measure).map(|row| &row.rounds);
+    let medians = rounds
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, cell)| Some(format!("{name} {}", report::number(Cell::median(cell)?))));
+    eprintln!(" {}", medians.collect::<Vec<_>>().join(", "));
 }

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 pub struct Tree(pub u32);
 
 impl Tree {
-    fn all(self) -> Result<Vec<u32>> {
+    /// Its process and then those of its children.
+    pub fn all(self) -> Result<Vec<u32>> {
         let mut all = vec![self.0];
         for entry in fs::read_dir("/proc")? {
             let Some(pid) = entry?

@@ -79,8 +79,11 @@ impl Work {
 
     /// All of them.
     pub fn all() -> Vec<Self> {
-        use Load::{Anew, Down, Grpc, Http2, KeepAlive, Up, WebSocket};
-        let anew = Anew { resumed: false };
+        [Self::plain(), Self::protocols(), Self::tables()].concat()
+    }
+
+    fn plain() -> Vec<Self> {
+        use Load::{Anew, Down, KeepAlive, Up};
         vec![
             Self::new("one", "small GET, one service", Route::One, KeepAlive, 60_000),
             Self::new(
@@ -118,15 +121,21 @@ impl Work {
                 "connect",
                 "small GET, a connection for each",
                 Route::One,
-                anew,
+                Anew { resumed: false },
                 15_000,
             ),
+        ]
+    }
+
+    fn protocols() -> Vec<Self> {
+        use Load::{Anew, Grpc, Http2, KeepAlive, WebSocket};
+        vec![
             Self::new("tls", "small GET over TLS 1.3", Route::One, KeepAlive, 50_000).secure(),
             Self::new(
                 "tls-full",
                 "a full handshake for each GET",
                 Route::One,
-                anew,
+                Anew { resumed: false },
                 3_000,
             )
             .secure(),
@@ -160,6 +169,12 @@ impl Work {
                 WebSocket,
                 60_000,
             ),
+        ]
+    }
+
+    fn tables() -> Vec<Self> {
+        use Load::KeepAlive;
+        vec![
             Self::new(
                 "routes-10",
                 "small GET, 10 hosts with a path each",
@@ -190,20 +205,20 @@ impl Work {
     }
 
     /// What clients send to a proxy.
-    pub fn target(&self, address: std::net::SocketAddr, certificate: &Certificate) -> Result<Target> {
+    pub fn target(&self, address: std::net::SocketAddr, certificate: &Certificate) -> Target {
         let http2 = matches!(self.load, Load::Http2(_) | Load::Grpc(_));
         let resumed = self.load == (Load::Anew { resumed: true });
         let security = if self.tls {
-            Security::Tls(certificate.client(http2, resumed)?)
+            Security::Tls(certificate.client(http2, resumed))
         } else {
             Security::Plain
         };
-        Ok(Target {
+        Target {
             address,
             security,
             requests: self.heads(),
             cookies: self.route == Route::Sticky,
-        })
+        }
     }
 
     fn heads(&self) -> Vec<Bytes> {
@@ -246,10 +261,10 @@ impl Work {
     }
 
     /// Connections that stay, where the work has such.
-    pub async fn connections(&self, target: &Target) -> Result<Vec<Http1>> {
+    pub async fn connections(&self, target: &Target, count: usize) -> Result<Vec<Http1>> {
         let mut all = Vec::new();
         if matches!(self.load, Load::KeepAlive | Load::Down(_) | Load::Up(_)) {
-            for _ in 0..CONNECTIONS {
+            for _ in 0..count {
                 all.push(Http1::connect(target).await?);
             }
         }

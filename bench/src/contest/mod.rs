@@ -12,7 +12,7 @@ use anyhow::Result;
 
 use crate::{backend::Backends, certificate::Certificate, route::Route};
 
-pub use process::Running;
+pub use process::{Pin, Running};
 
 /// A proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Contestant {
     }
 
     /// Starts it on a core and waits until it accepts. None: it has no such thing.
-    pub async fn start(&self, task: &Task<'_>, core: usize) -> Result<Option<Running>> {
+    pub async fn start(&self, task: &Task<'_>, pin: &Pin) -> Result<Option<Running>> {
         let folder = tempfile::tempdir()?;
         task.certificate.write(folder.path())?;
         let command = match self {
@@ -67,7 +67,7 @@ impl Contestant {
         };
         match command {
             None => Ok(None),
-            Some(command) => Running::start(&command, task.address, core, folder)
+            Some(command) => Running::start(&command, task.address, pin, folder)
                 .await
                 .map(Some),
         }

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
     net::TcpStream,
@@ -17,7 +18,16 @@ use tokio::{
 use crate::measure::Tree;
 
 /// Within which it must accept.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Where and how a proxy runs.
+#[derive(Clone, Debug, Default)]
+pub struct Pin {
+    /// The one core that it has.
+    pub core: usize,
+    /// The command that runs it, such as valgrind with its options.
+    pub under: Vec<String>,
+}
 
 /// A proxy that runs, pinned to a core. It ends with this value.
 #[derive(Debug)]
@@ -30,12 +40,13 @@ impl Running {
     pub(super) async fn start(
         command: &[String],
         address: SocketAddr,
-        core: usize,
+        pin: &Pin,
         folder: TempDir,
     ) -> Result<Self> {
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new("taskset")
-            .args(["-c", &core.to_string()])
+            .args(["-c", &pin.core.to_string()])
+            .args(&pin.under)
             .args(command)
             .current_dir(folder.path())
             .stdin(Stdio::null())
@@ -59,6 +70,17 @@ impl Running {
         Tree(self.child.id())
     }
 
+    /// Has it end by itself, as it must where something is written at its end.
+    pub async fn stop(mut self) -> Result<()> {
+        signal(self.child.id(), Signal::TERM);
+        let end = Instant::now() + LIMIT;
+        while self.child.try_wait()?.is_none() {
+            ensure!(Instant::now() < end, "it does not end:\n{}", self.log());
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     /// What it has said.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -67,15 +89,19 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // asked first, so that nginx takes its workers with it
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        for _ in 0..50 {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
         }
-        let _ = self.child.kill();
+        // the children first, which nobody else would end
+        for process in self.tree().all().unwrap_or_default().into_iter().rev() {
+            signal(process, Signal::KILL);
+        }
         let _ = self.child.wait();
+    }
+}
+
+fn signal(process: u32, signal: Signal) {
+    if let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(process, signal);
     }
 }

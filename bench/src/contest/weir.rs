@@ -130,7 +130,7 @@ fn manifest(task: &Task<'_>) -> Value {
     };
     if task.tls {
         spec["tls"] = json!({"secretName": "tls"});
-        let data = json!({"stringData": {"tls.crt": task.certificate.certificate, "tls.key": task.certificate.key}, "type": "kubernetes.io/tls"});
+        let data = json!({"stringData": {"tls.crt": task.certificate.pem, "tls.key": task.certificate.key}, "type": "kubernetes.io/tls"});
         items.push(object("Secret", "v1", "tls", data));
     }
     items.push(object("IngressRoute", TRAEFIK, HOST, json!({"spec": spec})));

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures::future::try_join_all;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
 
 use super::{Http1, Target};
 
@@ -20,6 +23,18 @@ impl Latencies {
             .get(place.min(self.0.len().saturating_sub(1)))
             .copied()
             .unwrap_or_default()
+    }
+}
+
+/// The runtime's timer is as coarse as a millisecond: the last of it is waited for awake, which looks at sockets each time.
+async fn wait_until(due: Instant) {
+    if let Some(early) = due.checked_sub(Duration::from_millis(2))
+        && early > Instant::now()
+    {
+        sleep_until(early).await;
+    }
+    while Instant::now() < due {
+        yield_now().await;
     }
 }
 
@@ -44,8 +59,7 @@ pub async fn open(
                 if due.duration_since(start) > time {
                     break;
                 }
-                // the runtime's timer is too coarse for the last of it
-                sleep_until(due).await;
+                wait_until(due).await;
                 connection.exchange(request, target.cookies).await?;
                 taken.push(due.elapsed());
                 due += gap;

@@ -10,7 +10,7 @@ use crate::certificate::HOST;
 /// Bytes of a message; more would have a longer head.
 pub const MESSAGE: usize = 125;
 
-/// As many messages, one after the other on each of some WebSockets.
+/// As many messages, one after the other on each of some `WebSocket`s.
 pub async fn echoes(target: &Target, connections: usize, messages: usize) -> Result<()> {
     let runs = (0..connections).map(|_| async {
         let mut socket = dial(target.address, &target.security).await?;
