@@ -64,6 +64,8 @@ impl Settings {
                 continue;
             };
             let target = work.target(address, certificate);
+            let ready = work.ready(&target).await;
+            ready.with_context(|| format!("{}: {}: {}", contestant.name(), work.name, running.log()))?;
             let connections = work.connections(&target, CONNECTIONS).await?;
             entrants.push(Entrant {
                 name: contestant.name(),
@@ -161,6 +163,7 @@ impl Settings {
                 continue;
             };
             let target = work.target(address, certificate);
+            work.ready(&target).await?;
             let mut warm = work.connections(&target, CONNECTIONS).await?;
             work.send(&target, &mut warm, 100 * CONNECTIONS).await?;
             sleep(Duration::from_secs(3)).await;

@@ -81,6 +81,8 @@ async fn run(
         return Ok(None);
     };
     let target = work.target(task.address, task.certificate);
+    let ready = work.ready(&target).await;
+    ready.with_context(|| format!("{}: {}: {}", contestant.name(), work.name, running.log()))?;
     let mut connections = work.connections(&target, CONNECTIONS).await?;
     let sent = work.send(&target, &mut connections, requests).await;
     sent.with_context(|| format!("{}: {}: {}", contestant.name(), work.name, running.log()))?;

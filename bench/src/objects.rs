@@ -73,16 +73,12 @@ pub fn many(count: usize) -> Vec<Value> {
 fn metadata(name: &str) -> Value {
     json!({
         "name": name, "namespace": NAMESPACE, "generation": 1,
-        "uid": format!("00000000-0000-4000-8000-{:0>12.12}", hex(name)),
+        "uid": format!("00000000-0000-4000-8000-{:0>12}", digits(name)),
         "creationTimestamp": "2025-09-01T00:00:00Z",
     })
 }
 
-/// Something like an id, and another one for each name that ends in other digits.
-fn hex(name: &str) -> String {
-    name.bytes()
-        .rev()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+/// The last digits of a name, another one's are others.
+fn digits(name: &str) -> &str {
+    name.trim_start_matches(|c: char| !c.is_ascii_digit())
 }

@@ -1,7 +1,10 @@
 //! The work that is measured.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use bytes::Bytes;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     certificate::{Certificate, HOST},
@@ -50,6 +53,8 @@ pub enum Load {
     WebSocket,
 }
 
+/// Within which a proxy must be ready.
+const LIMIT: Duration = Duration::from_mins(1);
 /// Connections of clients, where the work does not say.
 pub const CONNECTIONS: usize = 32;
 const KIB: usize = 1 << 10;
@@ -242,6 +247,22 @@ impl Work {
                 places.map(request).collect()
             }
             _ => vec![get(HOST, "/")],
+        }
+    }
+
+    /// Waits until a proxy that accepts also does what it should: it may have to read first what that is.
+    pub async fn ready(&self, target: &Target) -> Result<()> {
+        let end = Instant::now() + LIMIT;
+        loop {
+            let tried = async {
+                let mut connections = self.connections(target, 1).await?;
+                self.send(target, &mut connections, 1).await
+            };
+            match tried.await {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() > end => return Err(error),
+                Err(_) => sleep(Duration::from_millis(20)).await,
+            }
         }
     }
 

@@ -3,6 +3,9 @@
 //! Everything in this process is counted. The client and the server behind the proxy are threads that ask for nothing
 //! while they work, so that what is counted is the proxy's.
 
+// tells clippy that helpers are tests as well
+#![cfg(test)]
+
 use std::{
     alloc::System,
     io::{Read as _, Write as _},

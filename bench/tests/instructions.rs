@@ -4,6 +4,9 @@
 //! A test runs itself once more under valgrind, for one of [`CASES`], and has only that counted which runs inside of
 //! [`counted`].
 
+// tells clippy that helpers are tests as well
+#![cfg(test)]
+
 use std::{hint::black_box, net::IpAddr, process::Command};
 
 use http::HeaderMap;
@@ -15,9 +18,11 @@ use weir_proxy::{
     router::{RequestView, Table},
 };
 
+type Case = (&'static str, fn(), u64, u64);
+
 /// The name of a case, what it does, how often that is, and at most how many instructions each time: what it takes in the
 /// profile of tests, and a twentieth more. Who makes something faster lowers its limit.
-const CASES: [(&str, fn(), u64, u64); 5] = [
+const CASES: [Case; 5] = [
     ("lookup-10", || lookup(10), LOOKUPS, 970),
     ("lookup-1k", || lookup(1000), LOOKUPS, 988),
     ("lookup-10k", || lookup(10_000), LOOKUPS, 1006),
