@@ -1,7 +1,11 @@
 //! How many instructions a proxy runs in user space for a request, as callgrind counts them: it is the same each time,
 //! whatever else the machine does.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -71,6 +75,8 @@ async fn run(
     requests: usize,
 ) -> Result<Option<f64>> {
     let folder = tempfile::tempdir()?;
+    // nginx's workers are nobody's, and write here as well
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
     let output = format!("--callgrind-out-file={}/%p", folder.path().display());
     let under = ["valgrind", "--tool=callgrind", "--trace-children=yes", &output];
     let pin = Pin {

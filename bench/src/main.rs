@@ -7,6 +7,7 @@ mod compare;
 mod contest;
 mod files;
 mod goals;
+mod growth;
 mod instructions;
 mod load;
 mod machine;
@@ -35,6 +36,10 @@ use crate::{
     works::Work,
 };
 
+// as the operator has it, which is compiled in here
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures weir beside nginx, haproxy and Traefik.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -51,6 +56,25 @@ enum Action {
     Compare(Compare),
     /// Instructions per request, under valgrind.
     Instructions(Contest),
+    /// Compiling and reloading by the number of services.
+    Growth {
+        #[command(flatten)]
+        contest: Contest,
+        /// How often everything is done.
+        #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// The largest number of services.
+        #[arg(long, value_name = "N", default_value = "50000")]
+        most: usize,
+    },
+    /// Compiles so many services so many times, and tells what it took as JSON.
+    #[command(hide = true)]
+    Compile {
+        /// How many.
+        services: usize,
+        /// How often.
+        rounds: usize,
+    },
     /// Tables of all results, on a page between its markers or else on the standard output.
     Report {
         /// The page.
@@ -103,6 +127,21 @@ fn main() -> Result<()> {
             let contestants = contest.enter()?;
             runtime()?.block_on(count(contest, contestants, output))?;
         }
+        Action::Growth {
+            contest,
+            rounds,
+            most,
+        } => {
+            contest.enter()?;
+            let settings = growth::Settings {
+                binaries: &fs::canonicalize(&contest.binaries)?,
+                cores: &contest.cores,
+                rounds: *rounds as usize,
+                most: *most,
+            };
+            runtime()?.block_on(growth::run(&settings, output))?;
+        }
+        Action::Compile { services, rounds } => return growth::once(*services, *rounds),
         Action::Report { docs: Some(page) } => return report::fill(page, output),
         Action::Report { docs: None } => {}
     }

@@ -51,23 +51,18 @@ pub fn place(number: usize) -> (String, String) {
 }
 
 /// So many `TraefikService`s, each with a Service of ten endpoints and a route by host and path.
-pub fn many(count: usize) -> Vec<Value> {
-    let mut objects = Vec::with_capacity(4 * count);
-    for number in 0..count {
+pub fn many(count: usize) -> impl Iterator<Item = Value> {
+    (0..count).flat_map(|number| {
         let name = format!("app{number}");
         let (host, path) = place(number);
-        let endpoints: Vec<_> = (0..10_u8)
-            .map(|pod| {
-                let [_, high, middle, low] = (number as u32).to_be_bytes();
-                SocketAddr::from(([10 + pod, high, middle, low], 8080))
-            })
+        let [_, high, middle, low] = (number as u32).to_be_bytes();
+        let endpoints: Vec<_> = (10..20)
+            .map(|pod| SocketAddr::from(([pod, high, middle, low], 8080)))
             .collect();
-        objects.extend(service(&name, &endpoints));
-        objects.push(weighted(&name, &name));
+        let [service, slice] = service(&name, &endpoints);
         let rule = format!("Host(`{host}`) && PathPrefix(`{path}`)");
-        objects.push(route(&name, &rule, &name));
-    }
-    objects
+        [service, slice, weighted(&name, &name), route(&name, &rule, &name)]
+    })
 }
 
 fn metadata(name: &str) -> Value {

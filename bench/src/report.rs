@@ -13,6 +13,8 @@ use crate::{
 pub const COMPARISON: &str = "compare.json";
 /// What `instructions` writes.
 pub const INSTRUCTIONS: &str = "instructions.json";
+/// What `growth` writes.
+pub const GROWTH: &str = "growth.json";
 
 /// Writes a plot for each measure and `results.md` of all that was measured so far, and gives the latter.
 pub fn write(folder: &Path) -> Result<String> {

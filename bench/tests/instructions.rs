@@ -81,7 +81,7 @@ fn pick() {
 }
 
 fn services() {
-    let snapshot = Snapshot::from_objects(&objects::many(SERVICES));
+    let snapshot = Snapshot::from_objects(&objects::many(SERVICES).collect::<Vec<_>>());
     let compilation = counted(|| compile(&snapshot, &Options::default(), &Config::default()));
     assert!(compilation.findings.is_empty(), "{:?}", compilation.findings);
     assert_eq!(compilation.config.routes.len(), SERVICES);

@@ -1,7 +1,7 @@
 //! The proxies that are compared, and how each of them is told what to do.
 
 mod haproxy;
-mod nginx;
+pub mod nginx;
 mod process;
 mod traefik;
 mod weir;

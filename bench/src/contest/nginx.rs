@@ -1,6 +1,6 @@
 //! nginx: keep-alive to backends, no log, one worker.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, net::SocketAddr, path::Path};
 
 use anyhow::Result;
 
@@ -17,17 +17,20 @@ pub(super) fn command(task: &Task<'_>, folder: &Path) -> Result<Option<Vec<Strin
     let Some(config) = config(task) else {
         return Ok(None);
     };
+    start(&config, folder).map(Some)
+}
+
+/// The command that starts it with a configuration.
+pub fn start(config: &str, folder: &Path) -> Result<Vec<String>> {
     for name in ["body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         fs::create_dir(folder.join(name))?;
     }
     let path = folder.join("nginx.conf");
     fs::write(&path, config)?;
     let (path, folder) = (path.display().to_string(), folder.display().to_string());
-    Ok(Some(
-        ["nginx", "-p", &folder, "-c", &path, "-e", "stderr"]
-            .map(str::to_owned)
-            .into(),
-    ))
+    Ok(["nginx", "-p", &folder, "-c", &path, "-e", "stderr"]
+        .map(str::to_owned)
+        .into())
 }
 
 fn config(task: &Task<'_>) -> Option<String> {
@@ -112,7 +115,31 @@ fn config(task: &Task<'_>) -> Option<String> {
     } else {
         let _ = writeln!(http, "server {{ {listen}\n{server} }}");
     }
-    Some(format!(
+    Some(page(&http))
+}
+
+/// Hosts, each with a path that leads to one backend.
+pub fn table(address: SocketAddr, backend: SocketAddr, places: &[(String, String)]) -> String {
+    let mut http = format!(
+        "upstream one {{ server {backend}; keepalive 256; keepalive_requests 1000000000; keepalive_timeout 1h; }}\n\
+         server_names_hash_max_size 65536; server_names_hash_bucket_size 128;\n"
+    );
+    for (place, (host, path)) in places.iter().enumerate() {
+        let reuseport = if place == 0 {
+            " reuseport backlog=16384"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            http,
+            "server {{ listen {address}{reuseport}; server_name {host}; location {path} {{ proxy_pass http://one; {HEADERS} }} }}"
+        );
+    }
+    page(&http)
+}
+
+fn page(http: &str) -> String {
+    format!(
         "worker_processes 1; worker_rlimit_nofile 65536; daemon off; pid nginx.pid; error_log stderr crit;
 events {{ worker_connections 32768; }}
 http {{
@@ -122,5 +149,5 @@ http {{
   {http}
 }}
 "
-    ))
+    )
 }

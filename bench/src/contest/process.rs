@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -37,12 +38,8 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) async fn start(
-        command: &[String],
-        address: SocketAddr,
-        pin: &Pin,
-        folder: TempDir,
-    ) -> Result<Self> {
+    /// Starts a command whose files are in a folder, and waits until it accepts.
+    pub async fn start(command: &[String], address: SocketAddr, pin: &Pin, folder: TempDir) -> Result<Self> {
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new("taskset")
             .args(["-c", &pin.core.to_string()])
@@ -63,6 +60,16 @@ impl Running {
             sleep(Duration::from_millis(20)).await;
         }
         Ok(running)
+    }
+
+    /// Its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, which: Signal) {
+        signal(self.child.id(), which);
     }
 
     /// What it and its children use. taskset becomes what it starts.

@@ -11,18 +11,22 @@ use tokio::{
 
 use super::{Http1, Target};
 
-/// From when requests should have been sent to the ends of their answers, sorted.
+/// When requests should have been sent, and the time from then to the ends of their answers; sorted by that time.
 #[derive(Clone, Debug)]
-pub struct Latencies(Vec<Duration>);
+pub struct Latencies(Vec<(Duration, Instant)>);
 
 impl Latencies {
     /// What so many of a thousand did not exceed.
     pub fn at(&self, per_mille: usize) -> Duration {
         let place = self.0.len() * per_mille / 1000;
-        self.0
-            .get(place.min(self.0.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or_default()
+        let taken = self.0.get(place.min(self.0.len().saturating_sub(1)));
+        taken.map(|(taken, _)| *taken).unwrap_or_default()
+    }
+
+    /// Of the requests that were due in a time.
+    pub fn between(&self, from: Instant, to: Instant) -> Self {
+        let due = self.0.iter().filter(|(_, due)| (from..to).contains(due));
+        Self(due.copied().collect())
     }
 }
 
@@ -60,8 +64,12 @@ pub async fn open(
                     break;
                 }
                 wait_until(due).await;
-                connection.exchange(request, target.cookies).await?;
-                taken.push(due.elapsed());
+                if connection.exchange(request, target.cookies).await.is_err() {
+                    // a proxy may close connections that wait, which costs a client another one
+                    *connection = Http1::connect(target).await?;
+                    connection.exchange(request, target.cookies).await?;
+                }
+                taken.push((due.elapsed(), due));
                 due += gap;
             }
             anyhow::Ok(taken)

@@ -4,7 +4,7 @@
 use std::{
     panic::resume_unwind,
     sync::{Mutex, PoisonError},
-    thread::{Builder, scope},
+    thread::{Builder, ScopedJoinHandle, scope},
 };
 
 /// Objects from which on a thread costs less than it saves.
@@ -30,7 +30,7 @@ pub(super) fn both<A, B: Send>(
     scope(|threads| {
         let thread = Builder::new().spawn_scoped(threads, take);
         let first = first();
-        let second = match thread.map(|thread| thread.join()) {
+        let second = match thread.map(ScopedJoinHandle::join) {
             Ok(Ok(second)) => second,
             Ok(Err(panic)) => resume_unwind(panic),
             Err(_) => take(),
