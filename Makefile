@@ -159,7 +159,9 @@ bench: ## measure weir beside nginx and haproxy, and Traefik with TRAEFIK=FILE; 
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; fi
 	$(CARGO) build $(CARGO_FLAGS) --release -p weir-operator -p weir-proxy -p weir-bench --bins
 	@$(BENCH) compare --binaries $(TARGET)/release $(if $(QUICK),--rounds 1 --hurry 20) >/dev/null
-	@$(BENCH) instructions --binaries $(TARGET)/release $(if $(QUICK),--only one$(,)tree$(,)sticky)
+	@$(BENCH) instructions --binaries $(TARGET)/release $(if $(QUICK),--only one$(,)tree$(,)sticky) >/dev/null
+	@$(BENCH) growth --binaries $(TARGET)/release $(if $(QUICK),--rounds 1 --most 1000)
+	@$(if $(QUICK),,$(BENCH) report --docs docs/performance.md)
 
 BENCH = $(TARGET)/release/weir-bench
 , := ,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    growth::Growth,
     report::{cell, number},
     results::{Cell, Measure, Results, Row},
 };
@@ -16,12 +17,14 @@ struct Goal {
 }
 
 /// A table of them.
-pub fn table(comparison: &Results, instructions: &Results) -> String {
+pub fn table(comparison: &Results, instructions: &Results, growth: &Growth) -> String {
     let mut text =
         String::from("| what | must | aim | measured | reached |\n| --- | --- | --- | --- | --- |\n");
-    for goal in all(comparison, instructions) {
+    let mut goals = all(comparison, instructions);
+    goals.extend(of_growth(growth));
+    for goal in goals {
         let limit =
-            |limit: Option<f64>| limit.map_or_else(|| "–".to_owned(), |limit| format!("≤ {limit:.2}"));
+            |limit: Option<f64>| limit.map_or_else(|| "–".to_owned(), |limit| format!("≤ {}", number(limit)));
         let median = goal.reached.as_ref().and_then(Cell::median);
         let reached = match (median, goal.must, goal.aim) {
             (None, _, _) => "not measured",
@@ -128,4 +131,40 @@ fn all(comparison: &Results, instructions: &Results) -> Vec<Goal> {
         idle.cloned(),
     ));
     all
+}
+
+fn of_growth(growth: &Growth) -> Vec<Goal> {
+    let many = growth.rows.iter().find(|row| row.services == 10_000);
+    let goal = |what: &str, must, aim, reached| Goal {
+        what: what.to_owned(),
+        must: Some(must),
+        aim,
+        reached,
+    };
+    vec![
+        goal(
+            "10,000 services: ms to compile and to write the documents, but for gzip",
+            150.0,
+            Some(60.0),
+            many.map(|row| row.compiled.compile.plus(&row.compiled.write)),
+        ),
+        goal(
+            "10,000 services: MiB of memory at most meanwhile",
+            300.0,
+            None,
+            many.map(|row| Cell::from(row.compiled.memory)),
+        ),
+        goal(
+            "10,000 services: ms until the proxy serves by a new config",
+            100.0,
+            Some(30.0),
+            many.and_then(|row| row.reload.get("weir").cloned()),
+        ),
+        goal(
+            "10,000 services: 99th percentile during that, against before",
+            1.1,
+            None,
+            many.and_then(|row| Some(row.busy.get("weir")?.over(row.quiet.get("weir")?))),
+        ),
+    ]
 }

@@ -5,7 +5,9 @@ use std::{fmt::Write as _, fs, path::Path};
 use anyhow::{Context as _, Result};
 
 use crate::{
-    goals, plot,
+    goals,
+    growth::Growth,
+    plot,
     results::{self, Cell, Measure, Results},
 };
 
@@ -20,11 +22,12 @@ pub const GROWTH: &str = "growth.json";
 pub fn write(folder: &Path) -> Result<String> {
     let sections = sections(folder)?;
     for name in [COMPARISON, INSTRUCTIONS] {
-        let results = read(folder, name)?;
+        let results: Results = results::read(&folder.join(name))?;
         for measure in Measure::ALL {
             plot::bars(&results, measure, &folder.join(format!("{}.svg", measure.name())))?;
         }
     }
+    plot::growth(&results::read(&folder.join(GROWTH))?, &folder.join("growth.svg"))?;
     let mut text = String::from("# Results\n");
     for (title, _, section) in sections {
         let _ = write!(text, "\n## {title}\n\n{section}");
@@ -51,10 +54,12 @@ pub fn fill(page: &Path, folder: &Path) -> Result<()> {
 
 /// Their titles, names and texts.
 fn sections(folder: &Path) -> Result<Vec<(&'static str, &'static str, String)>> {
-    let (comparison, instructions) = (read(folder, COMPARISON)?, read(folder, INSTRUCTIONS)?);
+    let comparison: Results = results::read(&folder.join(COMPARISON))?;
+    let instructions: Results = results::read(&folder.join(INSTRUCTIONS))?;
+    let many: Growth = results::read(&folder.join(GROWTH))?;
     let mut all = vec![
         ("Measured on", "machine", format!("{}\n", comparison.machine)),
-        ("Goals", "goals", goals::table(&comparison, &instructions)),
+        ("Goals", "goals", goals::table(&comparison, &instructions, &many)),
     ];
     for measure in Measure::ALL {
         let results = match measure {
@@ -65,16 +70,82 @@ fn sections(folder: &Path) -> Result<Vec<(&'static str, &'static str, String)>> 
             all.push((measure.title(), measure.name(), table(results, measure)));
         }
     }
+    if !many.rows.is_empty() {
+        all.push((
+            "Compiling by the number of services",
+            "compiling",
+            compiling(&many),
+        ));
+        all.push((
+            "Reloading by the number of services",
+            "reloading",
+            reloading(&many),
+        ));
+    }
     Ok(all)
 }
 
-fn read(folder: &Path, name: &str) -> Result<Results> {
-    let path = folder.join(name);
-    if path.exists() {
-        results::read(&path)
-    } else {
-        Ok(Results::default())
+fn compiling(growth: &Growth) -> String {
+    let mut text = String::from(
+        "| services | compile, ms | write, ms | read, ms | objects, MiB | at most, MiB | config.json | stored | endpoints.json | \
+         stored | left out |\n| --- |",
+    ) + &" --- |".repeat(10)
+        + "\n";
+    for row in &growth.rows {
+        let made = &row.compiled;
+        let stored = |part: &str| {
+            let found = made.stored.iter().filter(|(name, _)| name.contains(part));
+            let sizes: Vec<_> = found.map(|(_, bytes)| kibibytes(*bytes)).collect();
+            sizes.join(", ")
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            row.services,
+            cell(&made.compile, number),
+            cell(&made.write, number),
+            cell(&made.read, number),
+            number(made.objects),
+            number(made.memory),
+            kibibytes(made.plain[0]),
+            stored("config"),
+            kibibytes(made.plain[1]),
+            stored("endpoints"),
+            made.held_back,
+        );
     }
+    text
+}
+
+fn reloading(growth: &Growth) -> String {
+    let mut text = String::from(
+        "| services | weir, ms | nginx, ms | weir, p99 before, µs | weir, p99 meanwhile, µs | nginx, p99 before, µs | \
+         nginx, p99 meanwhile, µs |\n| --- |",
+    ) + &" --- |".repeat(6)
+        + "\n";
+    for row in growth.rows.iter().filter(|row| !row.reload.is_empty()) {
+        let of = |cells: &std::collections::BTreeMap<String, Cell>, name: &str| {
+            cells
+                .get(name)
+                .map_or_else(|| "–".to_owned(), |found| cell(found, number))
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            row.services,
+            of(&row.reload, "weir"),
+            of(&row.reload, "nginx"),
+            of(&row.quiet, "weir"),
+            of(&row.busy, "weir"),
+            of(&row.quiet, "nginx"),
+            of(&row.busy, "nginx"),
+        );
+    }
+    text
+}
+
+fn kibibytes(bytes: usize) -> String {
+    format!("{} KiB", bytes.div_ceil(1024))
 }
 
 fn table(results: &Results, measure: Measure) -> String {

@@ -38,6 +38,11 @@ impl Cell {
         Some((*sorted.first()?, *sorted.last()?))
     }
 
+    /// Both together, round by round.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(a, b)| a + b).collect())
+    }
+
     /// What it is of another one, round by round: whatever else the machine did in a round, both of them felt.
     pub fn over(&self, other: &Self) -> Self {
         Self(
@@ -179,8 +184,17 @@ impl Row {
     }
 }
 
-/// Reads what an earlier run has written.
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+impl From<f64> for Cell {
+    fn from(value: f64) -> Self {
+        Self(vec![value])
+    }
+}
+
+/// Reads what an earlier run has written, if there was one.
+pub fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T> {
+    if !path.exists() {
+        return Ok(T::default());
+    }
     let text = fs::read(path).with_context(|| path.display().to_string())?;
     serde_json::from_slice(&text).with_context(|| path.display().to_string())
 }
