@@ -31,7 +31,7 @@ pub fn table(comparison: &Results, instructions: &Results, growth: &Growth) -> S
             (Some(value), _, Some(aim)) if value <= aim => "aim",
             (Some(value), Some(must), _) if value <= must => "yes",
             (Some(_), Some(_), _) => "**no**",
-            (Some(_), None, _) => "below the aim",
+            (Some(_), None, _) => "not the aim",
         };
         let _ = writeln!(
             text,

@@ -222,6 +222,7 @@ impl Work {
             address,
             security,
             requests: self.heads(),
+            resumed,
             cookies: self.route == Route::Sticky,
         }
     }

@@ -93,6 +93,7 @@ fn target(address: SocketAddr, (host, path): &(String, String)) -> Target {
         address,
         security: Security::Plain,
         requests: vec![Bytes::from(request)],
+        resumed: false,
         cookies: false,
     }
 }

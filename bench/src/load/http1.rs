@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Socket, Target, dial};
+use super::{Socket, Target, dial_again};
 
 /// A connection and its buffer.
 pub struct Http1 {
@@ -13,6 +13,8 @@ pub struct Http1 {
     buffer: Vec<u8>,
     /// The cookies to send, as a whole header.
     cookies: String,
+    /// Whether a session of TLS was taken up.
+    resumed: bool,
 }
 
 /// An answer's head.
@@ -25,8 +27,10 @@ struct Head {
 impl Http1 {
     /// A new connection.
     pub async fn connect(target: &Target) -> Result<Self> {
+        let (socket, resumed) = dial_again(target.address, &target.security).await?;
         Ok(Self {
-            socket: dial(target.address, &target.security).await?,
+            socket,
+            resumed,
             buffer: vec![0; 64 << 10],
             cookies: String::new(),
         })
@@ -110,12 +114,26 @@ pub async fn closed(target: &Target, connections: &mut [Http1], requests: usize)
 pub async fn each_anew(target: &Target, at_a_time: usize, requests: usize) -> Result<()> {
     let request: &Bytes = target.requests.first().context("nothing to ask")?;
     let runs = (0..at_a_time).map(|_| async {
-        for _ in 0..requests.div_ceil(at_a_time) {
-            Http1::connect(target).await?.exchange(request, false).await?;
+        let mut resumed = 0;
+        let mut target = target.clone();
+        if target.resumed {
+            target.security = target.security.of_another();
         }
-        anyhow::Ok(())
+        for _ in 0..requests.div_ceil(at_a_time) {
+            let mut connection = Http1::connect(&target).await?;
+            connection.exchange(request, false).await?;
+            resumed += usize::from(connection.resumed);
+        }
+        anyhow::Ok(resumed)
     });
-    try_join_all(runs).await.map(|_| ())
+    let resumed: usize = try_join_all(runs).await?.into_iter().sum();
+    // those at the start have no session to take up
+    let enough = requests < 4 * at_a_time || resumed * 2 > requests;
+    ensure!(
+        !target.resumed || enough,
+        "{resumed} of {requests} sessions were resumed"
+    );
+    Ok(())
 }
 
 /// Connections that have been used once.

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-pub use connect::{Security, Socket, dial};
+pub use connect::{Security, Socket, dial, dial_again};
 pub use http1::{Http1, closed, each_anew, idle};
 pub use http2::multiplexed;
 pub use latency::open;
@@ -25,6 +25,8 @@ pub struct Target {
     pub security: Security,
     /// Requests of HTTP/1.1, taken in turn by each connection.
     pub requests: Vec<Bytes>,
+    /// Whether connections take up sessions of TLS that others had.
+    pub resumed: bool,
     /// Whether each connection keeps the cookies that it is given.
     pub cookies: bool,
 }
