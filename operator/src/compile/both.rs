@@ -42,6 +42,14 @@ pub(super) fn both<A, B: Send>(
     })
 }
 
+/// Frees what nobody waits for: with that many `objects` by a thread of its own, if there can be one.
+pub(super) fn discard<T: Send + 'static>(objects: usize, value: T) {
+    if objects >= WORTHWHILE {
+        // where there is no thread, it is freed here and now
+        let _ = Builder::new().spawn(move || drop(value));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

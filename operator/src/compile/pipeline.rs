@@ -18,7 +18,7 @@ use weir_model::{
 use super::{
     Compilation, Options, Snapshot,
     accept::{Candidate, Served, accept, traefik_service_id},
-    both::both,
+    both::{both, discard},
     effect,
     finding::{Code, Finding, Kind, ObjectId},
     flatten::Flattener,
@@ -118,6 +118,7 @@ fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compi
     findings.append(&mut conflicts);
     notices::orphans(&reports, &mut findings);
     effect::complete(&mut findings, &decisions, &config);
+    discard(objects, decisions);
     findings.sort();
     findings.dedup();
     Compilation {
