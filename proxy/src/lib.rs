@@ -27,6 +27,7 @@ pub mod limits;
 mod listen;
 mod metrics;
 mod mirror;
+mod pieces;
 mod process;
 pub mod readiness;
 pub mod router;

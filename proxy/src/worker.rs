@@ -97,6 +97,10 @@ impl Plan {
             accepting.push(spawn_local(task));
         }
         spawn_local(tick(worker.clone()));
+        spawn_local({
+            let worker = worker.clone();
+            async move { worker.upstreams.look_after(&worker.metrics).await }
+        });
         drain.reached(Stage::Draining).await;
         worker.draining.set(true);
         for task in accepting {

@@ -180,6 +180,8 @@ enum Source {
         lease: Option<Lease>,
         /// The body has ended as it should.
         complete: bool,
+        /// How it broke off, until what came before is on its way.
+        broken: Option<hyper::Error>,
     },
 }
 
@@ -204,6 +206,7 @@ impl ResponseBody {
                 body,
                 lease: Some(lease),
                 complete,
+                broken: None,
             },
         }
     }
@@ -230,8 +233,19 @@ impl Body for ResponseBody {
                 }
                 Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
             }
-            Source::Upstream { body, complete, .. } => {
-                let polled = Pin::new(&mut *body).poll_frame(cx);
+            Source::Upstream {
+                body,
+                complete,
+                lease,
+                broken,
+            } => {
+                if let Some(error) = broken.take() {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                let polled = match lease {
+                    Some(lease) => lease.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
+                    None => Pin::new(&mut *body).poll_frame(cx),
+                };
                 if client.is_part {
                     // the next one is asked for when there is room for it
                     client.flags.write_blocked.set(polled.is_ready());
@@ -253,6 +267,12 @@ impl Body for ResponseBody {
                         (_, Some(trailers)) => account.trailers(trailers),
                         _ => {}
                     }
+                }
+                if let Some(Err(error)) = frame {
+                    // hyper throws away what it has not written when it hears of it
+                    *broken = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 *complete = match &frame {
                     None => true,

@@ -265,6 +265,11 @@ impl Client {
         self.request_done_at.set(self.worker.clock.millis());
     }
 
+    /// Whether the request was read to its end.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.flags.request_done.get()
+    }
+
     /// How long ago the request was complete, not counting its last tick; none: it is not yet.
     pub(crate) fn since_request_done(&self) -> Option<Duration> {
         let clock = &self.worker.clock;

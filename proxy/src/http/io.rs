@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::client::Client;
+use crate::pieces::together;
 
 /// The socket of a [`Client`]. It may be dropped and made anew: the client keeps the socket.
 #[derive(Debug)]
@@ -66,6 +67,11 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(result) = together(bufs, |bytes| {
+            Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, bytes)
+        }) {
+            return self.wrote(result);
+        }
         let result = Pin::new(&mut *self.0.stream.borrow_mut()).poll_write_vectored(cx, bufs);
         self.wrote(result)
     }

@@ -12,6 +12,7 @@ mod forwarded;
 mod fuzz;
 mod headers;
 mod http2;
+mod inform;
 mod io;
 mod loops;
 mod opening;

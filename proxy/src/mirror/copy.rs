@@ -1,10 +1,9 @@
 //! Sending a copy.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, future::poll_fn, pin::Pin, rc::Rc};
 
 use http::{HeaderMap, Version};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tokio::{
     task::spawn_local,
     time::{Instant, timeout_at},
@@ -20,7 +19,7 @@ use crate::{
     http::{RequestBody, remove_framing},
     metrics::{MirrorDrop, MirrorLabels, class},
     state::Held as Snapshot,
-    upstream::{Errand, Origin, Sent, send},
+    upstream::{Errand, Lease, Origin, Sent, send},
     worker::Worker,
 };
 
@@ -128,8 +127,11 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
         }
         Err(_) => mirrored.failed += 1,
     });
-    if let Ok(Sent { response, lease, .. }) = sent {
-        let discarding = discard(response.into_body(), limits.mirror_max_response_bytes);
+    if let Ok(Sent {
+        response, mut lease, ..
+    }) = sent
+    {
+        let discarding = discard(response.into_body(), &mut lease, limits.mirror_max_response_bytes);
         if timeout_at(deadline, discarding).await.unwrap_or(false) {
             lease.release();
         }
@@ -200,10 +202,10 @@ impl Visitor for Way<'_> {
 }
 
 /// Reads a response that nobody wants, so that its connection can be used again. False: it is not worth it.
-async fn discard(mut body: Incoming, most: u64) -> bool {
+async fn discard(mut body: Incoming, lease: &mut Lease, most: u64) -> bool {
     let mut read = 0;
     loop {
-        match body.frame().await {
+        match poll_fn(|cx| lease.poll(cx, |cx| Pin::new(&mut body).poll_frame(cx))).await {
             None => return true,
             Some(Err(_)) => return false,
             Some(Ok(frame)) => read += frame.data_ref().map_or(0, |data| data.len() as u64),

@@ -5,6 +5,7 @@ use std::{
     fmt,
     rc::Rc,
     sync::{Arc, Weak},
+    task::{Context, Poll, Waker},
 };
 
 use futures::future::Either;
@@ -14,9 +15,15 @@ use hyper::{
     client::conn::{TrySendError, http1, http2},
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::unconstrained};
 
-use super::{convert, socket::Socket, switch::Switched};
+use super::{
+    convert,
+    driver::Driver,
+    early::{Early, Finder},
+    socket::Socket,
+    switch::Switched,
+};
 use crate::{
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
@@ -56,7 +63,10 @@ impl About {
 pub(super) struct Exclusive {
     pub(super) about: About,
     pub(super) sender: http1::SendRequest<RequestBody>,
+    /// Driven by who has the connection; none: it runs in a task of its own, or is over.
+    pub(super) driver: Option<Driver>,
     pub(super) socket: Socket,
+    pub(super) finder: Rc<Finder>,
     /// For a request that asks to leave HTTP: what is left then.
     pub(super) switched: Option<oneshot::Receiver<Box<Switched>>>,
 }
@@ -67,6 +77,64 @@ impl Exclusive {
     pub(super) fn is_ready(&self, sure: bool) -> bool {
         self.sender.is_ready() && (!sure || self.socket.is_silent())
     }
+
+    /// Sends a request, when it is driven. The answer's head comes from the driver, so that its own wake-ups are of no use, nor
+    /// is its part in what a task may do at once.
+    fn send(&mut self, request: Request<RequestBody>) -> impl Future<Output = Answer> + use<> {
+        self.finder.begin();
+        let Self { sender, driver, .. } = self;
+        unconstrained(match driver {
+            Some(driver) => driver.quietly(|| sender.try_send_request(request)),
+            None => sender.try_send_request(request),
+        })
+    }
+
+    /// Goes to rest after a request. False: it is over, or not through with the request.
+    pub(super) fn retire(&mut self) -> bool {
+        let unsettled = |driver: &mut Driver| driver.retire() || !self.sender.is_ready();
+        if self.driver.as_mut().is_some_and(unsettled) {
+            return self.look_after();
+        }
+        self.sender.is_ready()
+    }
+
+    /// Sees to what happened while it rests. False: it is over.
+    pub(super) fn look_after(&mut self) -> bool {
+        if let Some(driver) = &mut self.driver
+            && driver.rest().is_ready()
+        {
+            self.driver = None;
+            return false;
+        }
+        self.sender.is_ready()
+    }
+
+    /// Says goodbye, where the protocol has such.
+    pub(super) fn close(mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.detach(|| {});
+        }
+    }
+}
+
+/// What comes of a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drive {
+    /// It did what it could.
+    Goes,
+    /// There is none.
+    Gone,
+}
+
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) -> Drive {
+    let Some(there) = driver else {
+        return Drive::Gone;
+    };
+    if there.poll(cx).is_pending() {
+        return Drive::Goes;
+    }
+    *driver = None;
+    Drive::Gone
 }
 
 impl fmt::Debug for Exclusive {
@@ -76,6 +144,9 @@ impl fmt::Debug for Exclusive {
             .finish_non_exhaustive()
     }
 }
+
+/// What comes of a request; when it could not be sent, with the request.
+type Answer = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// A connection that speaks HTTP/2: several requests share it. It ends when nobody has it any more.
 #[derive(Debug)]
@@ -161,16 +232,62 @@ impl Lease {
     }
 
     /// Sends the request. An error that comes with it means that none of it was sent.
-    pub(super) fn send(
-        &mut self,
-        mut request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + use<> {
+    pub(super) fn send(&mut self, mut request: Request<RequestBody>) -> impl Future<Output = Answer> + use<> {
         match &mut self.held {
-            Held::Exclusive { connection, .. } => Either::Left(connection.sender.try_send_request(request)),
+            Held::Exclusive { connection, .. } => Either::Left(connection.send(request)),
             Held::Stream(Stream(shared)) => {
                 convert::to_http2(&mut request, shared.secure);
                 Either::Right(shared.sender.clone().try_send_request(request))
             }
+        }
+    }
+
+    /// Polls for what comes over this connection, which is driven first.
+    pub(super) fn drive<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let Held::Exclusive { connection, .. } = &mut self.held else {
+            return ask(cx);
+        };
+        match drive(&mut connection.driver, cx) {
+            // whatever comes, comes from the driver, so that its own wake-up is of no use
+            Drive::Goes => ask(&mut Context::from_waker(Waker::noop())),
+            Drive::Gone => ask(cx),
+        }
+    }
+
+    /// Polls for what may be there already, and otherwise has the connection driven.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        if let Held::Exclusive { connection, .. } = &self.held
+            && let Some(driver) = &connection.driver
+            && let Poll::Ready(there) = driver.quietly(|| ask(&mut Context::from_waker(Waker::noop())))
+        {
+            return Poll::Ready(there);
+        }
+        self.drive(cx, ask)
+    }
+
+    /// Lets the connection go on by itself: something is under way that does not wait for what its holder reads.
+    pub(super) fn detach(&mut self) {
+        if let Held::Exclusive { connection, .. } = &mut self.held
+            && let Some(driver) = connection.driver.take()
+        {
+            let (worker, endpoint) = (self.worker.clone(), connection.about.endpoint);
+            driver.detach(move || worker.upstreams.forget_closed(endpoint, &worker.metrics));
+        }
+    }
+
+    /// What has come before the answer. Nothing, in HTTP/2.
+    pub(super) fn early(&self) -> Option<Vec<Early>> {
+        match &self.held {
+            Held::Exclusive { connection, .. } => connection.finder.take(),
+            Held::Stream(_) => None,
         }
     }
 

@@ -3,14 +3,19 @@
 mod connect;
 mod connection;
 mod convert;
+mod driver;
+mod early;
 mod others;
 mod pool;
+mod replay;
 mod send;
 mod socket;
 mod speak;
 mod switch;
+mod watch;
 
 pub(crate) use connection::Lease;
+pub(crate) use early::Early;
 pub(crate) use pool::Upstreams;
 pub(crate) use send::{Errand, Origin, Sent, send};
 pub(crate) use switch::Switched;

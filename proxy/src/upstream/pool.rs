@@ -10,6 +10,7 @@ use weir_model::document::Scheme;
 use super::{
     connection::{Connection, Exclusive, Shared},
     speak::{self, Here},
+    watch::{Bell, Watch},
 };
 use crate::{
     http::{Clock, Tick},
@@ -23,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Upstreams {
     all: RefCell<HashMap<u64, Pool>>,
+    watch: Watch,
     /// How hyper talks to upstreams.
     pub(super) http1: http1::Builder,
     pub(super) http2: http2::Builder<Here>,
@@ -59,6 +61,7 @@ impl Upstreams {
         }
         Self {
             all: RefCell::default(),
+            watch: Watch::default(),
             http1,
             http2: speak::http2_builder(limits),
             max_idle: limits.max_idle_upstream,
@@ -90,16 +93,36 @@ impl Upstreams {
     }
 
     /// Takes a connection back, unless it is in the middle of something or there are enough.
-    pub(super) fn give(&self, connection: Box<Exclusive>, clock: &Clock, metrics: &Shard) {
+    pub(super) fn give(&self, mut connection: Box<Exclusive>, clock: &Clock, metrics: &Shard) {
         let mut all = self.all.borrow_mut();
         let idle = &mut all.entry(connection.about.endpoint).or_default().idle;
-        if connection.sender.is_ready() && idle.len() < connection.about.max_idle {
-            idle.push(Idle {
-                connection,
-                since: clock.now(),
-            });
-            metrics.upstream_idle.inc();
+        if !connection.retire() {
+            return;
         }
+        if idle.len() >= connection.about.max_idle {
+            return connection.close();
+        }
+        idle.push(Idle {
+            connection,
+            since: clock.now(),
+        });
+        metrics.upstream_idle.inc();
+    }
+
+    /// For a connection to this endpoint.
+    pub(super) fn bell(&self, endpoint: u64) -> Bell {
+        self.watch.bell(endpoint)
+    }
+
+    /// Looks after unused connections as long as the worker runs.
+    pub(crate) async fn look_after(&self, metrics: &Shard) {
+        self.watch
+            .run(|endpoint| {
+                if let Some(pool) = self.all.borrow_mut().get_mut(&endpoint) {
+                    retain(&mut pool.idle, metrics, |idle| idle.connection.look_after());
+                }
+            })
+            .await;
     }
 
     /// Lets other requests have a connection, too.
@@ -137,11 +160,15 @@ impl Upstreams {
     /// Closes connections that were not used for too long, and those to endpoints that are gone.
     pub(crate) fn sweep(&self, clock: &Clock, metrics: &Shard) {
         self.all.borrow_mut().retain(|_, pool| {
-            retain(&mut pool.idle, metrics, |idle| {
+            let closed = pool.idle.extract_if(.., |idle| {
                 let about = &idle.connection.about;
                 let fresh = |timeout| !clock.passed(idle.since, timeout);
-                about.is_wanted() && about.idle_timeout.is_none_or(fresh)
+                !(about.is_wanted() && about.idle_timeout.is_none_or(fresh))
             });
+            for Idle { connection, .. } in closed {
+                metrics.upstream_idle.dec();
+                connection.close();
+            }
             pool.shared.retain_mut(|shared| {
                 let about = &shared.connection.about;
                 if shared.connection.streams.get() > 0 {
@@ -162,9 +189,9 @@ impl Upstreams {
 fn retain(
     idle: &mut Vec<Idle<Box<Exclusive>>>,
     metrics: &Shard,
-    stays: impl Fn(&Idle<Box<Exclusive>>) -> bool,
+    stays: impl FnMut(&mut Idle<Box<Exclusive>>) -> bool,
 ) {
     let before = idle.len();
-    idle.retain(stays);
+    idle.retain_mut(stays);
     metrics.upstream_idle.sub((before - idle.len()) as u64);
 }

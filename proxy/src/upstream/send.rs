@@ -4,13 +4,13 @@
 //! be made, when none of it was sent, or when it has no body, its method is idempotent, and a connection
 //! from the pool ended without an answer (the upstream had closed it while it was not used).
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, rc::Rc, sync::Arc, task::Context, time::Duration};
 
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header::HOST};
 use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Lease, connect::connect};
+use super::{Early, Lease, connect::connect, replay::Replay};
 use crate::{
     balance::Pick,
     error::Failure,
@@ -65,6 +65,14 @@ pub(crate) enum Origin<'a> {
 }
 
 impl Origin<'_> {
+    /// Passes on what comes before an answer.
+    #[cold]
+    fn inform(self, cx: &mut Context<'_>, found: &[Early]) {
+        if let Self::Client { client, .. } = self {
+            found.iter().for_each(|early| client.inform(cx, early));
+        }
+    }
+
     fn goes_to(&self, worker: &Worker, leaf: &Leaf, endpoint: &Endpoint) {
         if let Self::Client {
             account: Some(account),
@@ -118,17 +126,16 @@ pub(crate) async fn send(
         sending.turn = affinity.turn();
     }
     loop {
-        let tried = failed.as_ref().map_or(&[][..], |failed| &failed.tried);
-        let first = named.as_ref().filter(|_| tried.is_empty());
+        let first = named.as_ref().filter(|_| failed.is_none());
         let endpoint = match first {
             Some(named) => &named.endpoint,
-            None => match leaf.endpoint(sending.turn, worker.clock.millis(), tried) {
+            None => match leaf.endpoint(sending.turn, worker.clock.millis(), tried(failed.as_deref())) {
                 Some(endpoint) => endpoint,
                 None => break,
             },
         };
         errand.origin.goes_to(worker, leaf, endpoint);
-        last = match sending.to(leaf, endpoint, tried).await {
+        last = match sending.to(leaf, endpoint, failed.as_deref()).await {
             Ok(mut sent) => {
                 if let (Some(affinity), Origin::Client { .. }) = (&leaf.affinity, errand.origin)
                     && !named.as_ref().is_some_and(|named| named.suits(endpoint))
@@ -161,6 +168,11 @@ struct Failed {
     /// The endpoints' ids.
     tried: Vec<u64>,
     since: Instant,
+}
+
+/// Empty unless something was tried in vain.
+fn tried(failed: Option<&Failed>) -> &[u64] {
+    failed.map_or(&[], |failed| &failed.tried)
 }
 
 impl Failed {
@@ -196,17 +208,17 @@ impl Sending<'_> {
         &mut self,
         leaf: &Arc<Leaf>,
         endpoint: &Arc<Endpoint>,
-        tried: &[u64],
+        failed: Option<&Failed>,
     ) -> Result<Sent, Failure> {
         if let Some(request) = self.request {
-            if !tried.is_empty() {
+            if failed.is_some() {
                 ClientHost::restore(request);
             }
             if !(leaf.pass_host_header && names_host(request.headers())) {
                 ClientHost::replace(request, endpoint.authority.clone());
             }
         }
-        let once = !self.request.as_ref().is_some_and(Replay::is_for);
+        let once = self.request.as_ref().and_then(Replay::is_for).is_none();
         if !self.errand.switches()
             && let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once)
         {
@@ -217,7 +229,7 @@ impl Sending<'_> {
             }
         }
         // rare enough to have its room only while it is needed
-        let mut lease = Box::pin(self.connect(leaf, endpoint, tried)).await?;
+        let mut lease = Box::pin(self.connect(leaf, endpoint, tried(failed))).await?;
         let response = self.over(leaf, &mut lease).await?;
         Ok(Sent::new(response, lease))
     }
@@ -264,18 +276,28 @@ impl Sending<'_> {
         let Some(request) = self.request.take() else {
             return Err(Failure::Closed);
         };
-        let sending = lease.send(request);
-        let answer = match leaf.transport.response_header_timeout {
-            None => sending.await,
-            Some(limit) => {
-                let mut overdue = Box::pin(overdue(limit, self.errand.origin));
-                tokio::select! {
-                    answer = sending => answer,
-                    () = &mut overdue => return Err(Failure::ResponseTimeout),
-                }
+        let origin = self.errand.origin;
+        let limit = leaf.transport.response_header_timeout;
+        let mut overdue = limit.map(|limit| Box::pin(overdue(limit, origin)));
+        let mut answer = pin!(lease.send(request));
+        let answer = poll_fn(|cx| {
+            let polled = lease.drive(cx, |cx| answer.as_mut().poll(cx));
+            if let Some(found) = lease.early() {
+                origin.inform(cx, &found);
             }
-        };
+            match &mut overdue {
+                Some(overdue) if polled.is_pending() => overdue.as_mut().poll(cx).map(|()| None),
+                _ => polled.map(Some),
+            }
+        });
+        let answer = answer.await.ok_or(Failure::ResponseTimeout)?;
         let answer = answer.map_err(|error| self.take_back(error, lease))?;
+        if let Origin::Client { client, .. } = self.errand.origin
+            && !client.is_complete()
+        {
+            // a client may send all of it before it reads anything
+            lease.detach();
+        }
         if answer.version() < Version::HTTP_11 {
             // hyper would leave the body of a next request out where its length is not known
             lease.use_up();
@@ -343,45 +365,5 @@ fn classify(error: &hyper::Error) -> Failure {
         Failure::Malformed
     } else {
         Failure::Broken
-    }
-}
-
-/// A request's head, kept to be sent again.
-struct Replay {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    extensions: Extensions,
-}
-
-impl Replay {
-    /// Whether a request may be sent again when its connection has ended: it has no body, and its method may be
-    /// repeated (RFC 9110, section 9.2.2, without `PUT` and `DELETE`, which Go's client does not repeat either).
-    fn is_for(request: &Request<RequestBody>) -> bool {
-        let method = request.method();
-        let repeatable = matches!(
-            *method,
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
-        );
-        repeatable && matches!(request.body(), RequestBody::Empty)
-    }
-
-    fn of(request: &Request<RequestBody>) -> Option<Self> {
-        Self::is_for(request).then(|| Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            headers: request.headers().clone(),
-            extensions: request.extensions().clone(),
-        })
-    }
-
-    fn again(self) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::Empty);
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
-        *request.extensions_mut() = self.extensions;
-        *request.version_mut() = Version::HTTP_11;
-        request
     }
 }

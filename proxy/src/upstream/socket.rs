@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::http::is_silent;
+use crate::{http::is_silent, pieces::together};
 
 /// A socket that its connection's task and whoever has the connection share.
 #[derive(Clone, Debug)]
@@ -47,7 +47,11 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(cx, bufs)
+        let mut stream = self.0.borrow_mut();
+        if let Some(result) = together(bufs, |bytes| Pin::new(&mut *stream).poll_write(cx, bytes)) {
+            return result;
+        }
+        Pin::new(&mut *stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

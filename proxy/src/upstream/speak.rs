@@ -7,12 +7,19 @@ use hyper::{
     rt::{Executor, Read, Write},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{sync::oneshot, task::spawn_local, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+    task::spawn_local,
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 use weir_model::document::Scheme;
 
 use super::{
     connection::{About, Connection, Exclusive, Shared},
+    driver::Driver,
+    early::{Finder, Looked},
     socket::Socket,
     switch,
 };
@@ -48,7 +55,7 @@ pub(super) async fn start(
         (None, Scheme::Https) => Err(Failure::Tls),
         (None, _) if switches => switch::start(worker, about, socket.clone(), socket).await,
         (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(socket)).await,
-        (None, Scheme::Http) => http1(worker, about, socket.clone(), TokioIo::new(socket)).await,
+        (None, Scheme::Http) => http1(worker, about, socket.clone(), socket).await,
         (Some(tls), _) if switches => {
             let tls = tls.http1_only();
             let stream = Box::pin(secure(endpoint, &tls, socket.clone())).await?;
@@ -57,11 +64,10 @@ pub(super) async fn start(
         (Some(tls), _) => {
             let stream = Box::pin(secure(endpoint, tls, socket.clone())).await?;
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let io = TokioIo::new(stream);
             if is_http2 {
-                http2(worker, about, transport, io).await
+                http2(worker, about, transport, TokioIo::new(stream)).await
             } else {
-                http1(worker, about, socket, io).await
+                http1(worker, about, socket, stream).await
             }
         }
     }
@@ -102,18 +108,23 @@ async fn secure(
 
 async fn http1<T>(worker: &Rc<Worker>, about: About, socket: Socket, io: T) -> Result<Connection, Failure>
 where
-    T: Read + Write + Unpin + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let handshake = worker.upstreams.http1.handshake(io).await;
+    let finder: Rc<Finder> = Rc::default();
+    let io = Looked {
+        io,
+        finder: finder.clone(),
+    };
+    let handshake = worker.upstreams.http1.handshake(TokioIo::new(io)).await;
     let (sender, connection) = handshake.map_err(|_| Failure::Broken)?;
-    run(worker, about.endpoint, async move {
-        // who sent the request hears of errors
-        let _ = connection.await;
-    });
+    let bell = worker.upstreams.bell(about.endpoint);
+    let driver = Driver::new(connection, Open::new(worker), bell);
     Ok(Connection::Exclusive(Box::new(Exclusive {
         about,
         sender,
+        driver: Some(driver),
         socket,
+        finder,
         switched: None,
     })))
 }

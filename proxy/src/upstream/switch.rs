@@ -1,7 +1,7 @@
 //! Connections to upstreams that may leave HTTP: each is made for the one request that asks for it, and speaks HTTP/1.1,
 //! whatever others to its endpoint do. (HTTP/2 has no such thing but for who agrees on it beforehand.)
 
-use std::fmt;
+use std::{fmt, rc::Rc};
 
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
@@ -41,7 +41,7 @@ impl fmt::Debug for Switched {
 
 /// Starts HTTP/1.1 on a connection that is handed over if the upstream agrees to leave it.
 pub(super) async fn start(
-    worker: &std::rc::Rc<Worker>,
+    worker: &Rc<Worker>,
     about: About,
     socket: Socket,
     stream: impl Duplex + 'static,
@@ -68,7 +68,9 @@ pub(super) async fn start(
     Ok(Connection::Exclusive(Box::new(Exclusive {
         about,
         sender,
+        driver: None,
         socket,
+        finder: Rc::default(),
         switched: Some(switched),
     })))
 }

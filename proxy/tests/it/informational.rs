@@ -207,37 +207,95 @@ async fn a_client_of_http2_does_not_wait() {
     assert_eq!(backend.received()[0].header("expect"), None);
 }
 
-#[tokio::test]
-async fn what_an_upstream_says_beforehand_harms_nothing() {
-    let backend = RawBackend::start(|mut stream| async move {
+/// What is written before each answer, a moment apart or all at once.
+async fn talkative(apart: bool) -> RawBackend {
+    RawBackend::start(move |mut stream| async move {
         loop {
             head(&mut stream).await;
-            for before in [
+            let all = [
                 "HTTP/1.1 100 Continue\r\n\r\n",
                 "HTTP/1.1 102 Processing\r\n\r\n",
-                "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Length: 9\r\n\r\n",
-                "HTTP/1.1 199 Whatever\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Length: 9\r\n\r\nHTTP/1.1 1",
+                "99 Whatever\r\nTransfer-Encoding: chunked\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n",
                 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-            ] {
-                stream.write_all(before.as_bytes()).await.unwrap();
+            ];
+            if !apart {
+                stream.write_all(all.concat().as_bytes()).await.unwrap();
+                continue;
             }
+            for part in all {
+                stream.write_all(part.as_bytes()).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_an_upstream_says_beforehand_is_passed_on() {
+    for apart in [true, false] {
+        let backend = talkative(apart).await;
+        let fixture = Fixture::start(&Documents::one(backend.address)).await;
+        let mut client = fixture.client().await;
+        for _ in 0..2 {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            assert_eq!(head(&mut client.stream).await, "HTTP/1.1 102 Processing\r\n\r\n");
+            assert_eq!(
+                head(&mut client.stream).await,
+                "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"
+            );
+            assert_eq!(head(&mut client.stream).await, "HTTP/1.1 199 \r\n\r\n");
+            let answer = head(&mut client.stream).await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+            let mut body = [0; 2];
+            client.stream.read_exact(&mut body).await.unwrap();
+            assert_eq!(&body, b"ok");
+        }
+    }
+}
+
+#[tokio::test]
+async fn hints_come_before_a_slow_answer() {
+    let (go, gone) = tokio::sync::oneshot::channel::<()>();
+    let gone = std::sync::Mutex::new(Some(gone));
+    let backend = RawBackend::start(move |mut stream| {
+        let gone = gone.lock().unwrap().take();
+        async move {
+            head(&mut stream).await;
+            let hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+            stream.write_all(hints).await.unwrap();
+            gone.unwrap().await.unwrap();
+            let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(ok).await.unwrap();
         }
     })
     .await;
     let fixture = Fixture::start(&Documents::one(backend.address)).await;
     let mut client = fixture.client().await;
-    let mut other = Http2::connect(fixture.web).await;
-    for _ in 0..2 {
-        let response = client.get("/").await;
-        assert_eq!((response.status, response.text()), (200, "ok"));
-        assert_eq!(response.header("link"), None);
-        let answer = other.get("/").await;
-        assert_eq!((answer.status, answer.text()), (200, "ok"));
-    }
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(head(&mut client.stream).await.starts_with("HTTP/1.1 103 "));
+    go.send(()).unwrap();
+    assert!(head(&mut client.stream).await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
-async fn nor_does_it_over_http2() {
+async fn who_cannot_be_told_beforehand_gets_the_answer_alone() {
+    let backend = talkative(true).await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut http2 = Http2::connect(fixture.web).await;
+    for _ in 0..2 {
+        let answer = http2.get("/").await;
+        assert_eq!((answer.status, answer.text()), (200, "ok"));
+    }
+    let mut ancient = fixture.client().await;
+    let answer = ancient.ask("GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
+    assert_eq!((answer.status, answer.text()), (200, "ok"));
+    assert_eq!(answer.header("link"), None);
+}
+
+#[tokio::test]
+async fn hints_of_an_upstream_over_http2_harm_nothing() {
     let backend = RawBackend::start(|mut stream| async move {
         let mut seen = vec![0; 4096];
         // the preface and SETTINGS, to be told how many requests may come

@@ -1,0 +1,61 @@
+//! Watching connections that wait for a request: upstreams close them, and nobody else would notice.
+
+use std::cell::RefCell;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// How many are looked after at a time.
+const BATCH: usize = 256;
+
+/// Who hears of endpoints with unused connections to which something has happened. A connection tells once after it was
+/// looked at, so there are never more than unused connections.
+#[derive(Debug)]
+pub(super) struct Watch {
+    tell: UnboundedSender<u64>,
+    told: RefCell<Option<UnboundedReceiver<u64>>>,
+}
+
+/// What a connection tells with.
+#[derive(Debug)]
+pub(super) struct Bell {
+    endpoint: u64,
+    tell: UnboundedSender<u64>,
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        // nobody hears it when the worker has ended
+        let _ = self.tell.send(self.endpoint);
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        let (tell, told) = unbounded_channel();
+        Self {
+            tell,
+            told: RefCell::new(Some(told)),
+        }
+    }
+}
+
+impl Watch {
+    /// For a connection to this endpoint.
+    pub(super) fn bell(&self, endpoint: u64) -> Bell {
+        let tell = self.tell.clone();
+        Bell { endpoint, tell }
+    }
+
+    /// Has endpoints looked after, each once for all that happened meanwhile.
+    pub(super) async fn run(&self, mut look_after: impl FnMut(u64)) {
+        let Some(mut told) = self.told.take() else {
+            return;
+        };
+        let mut batch = Vec::new();
+        while told.recv_many(&mut batch, BATCH).await > 0 {
+            batch.sort_unstable();
+            batch.dedup();
+            batch.drain(..).for_each(&mut look_after);
+        }
+    }
+}
