@@ -158,12 +158,14 @@ bench: ## measure weir beside nginx and haproxy, and Traefik with TRAEFIK=FILE; 
 	  command -v apt-get >/dev/null || { echo "missing:$$missing" >&2; exit 1; }; \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; fi
 	$(CARGO) build $(CARGO_FLAGS) --release -p weir-operator -p weir-proxy -p weir-bench --bins
-	@$(BENCH) compare --binaries $(TARGET)/release $(if $(QUICK),--rounds 1 --hurry 20) >/dev/null
-	@$(BENCH) instructions --binaries $(TARGET)/release $(if $(QUICK),--only one$(,)tree$(,)sticky) >/dev/null
-	@$(BENCH) growth --binaries $(TARGET)/release $(if $(QUICK),--rounds 1 --most 1000)
+	@$(BENCH) compare $(BENCH_FLAGS) $(if $(QUICK),--rounds 1 --hurry 20) >/dev/null
+	@$(BENCH) instructions $(BENCH_FLAGS) $(if $(QUICK),--only one$(,)tree$(,)sticky) >/dev/null
+	@$(BENCH) growth $(BENCH_FLAGS) $(if $(QUICK),--rounds 1 --most 1000)
 	@$(if $(QUICK),,$(BENCH) report --docs docs/performance.md)
 
 BENCH = $(TARGET)/release/weir-bench
+# what a look finds does not take the place of results
+BENCH_FLAGS = --binaries $(TARGET)/release --output $(if $(QUICK),$(TARGET)/bench,bench/results)
 , := ,
 
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.
