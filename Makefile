@@ -17,7 +17,7 @@ TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"targ
 BIN = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet conformance images e2e e2e-node fuzz bench-operator doc
+.PHONY: help build test lint fmt gen check-gen check-deps demo demo-serve demo-quiet conformance images e2e e2e-node fuzz bench bench-operator doc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -148,6 +148,25 @@ e2e-node: build ## run the tests on a real node, as root; KUBECONFIG=FILE uses a
 	@e2e/tools/build $(NODE_TOOLS) >/dev/null
 	$(CARGO) test $(CARGO_FLAGS) -p weir-e2e --test node -- --ignored --test-threads=1 $(NODE_SKIP)
 	@$(NODE_LEFT_OUT)
+
+# Everything as it is shipped, and the others as Debian ships them. About half an hour on a machine that does nothing else;
+# QUICK=1 is for a look whether it works: its numbers say little.
+bench: ## measure weir beside nginx and haproxy, and Traefik with TRAEFIK=FILE; QUICK=1 takes a few minutes
+	@missing=; for program in nginx haproxy valgrind; do \
+	  command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "missing:$$missing" >&2; exit 1; }; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; fi
+	$(CARGO) build $(CARGO_FLAGS) --release -p weir-operator -p weir-proxy -p weir-bench --bins
+	@$(BENCH) compare $(BENCH_FLAGS) $(if $(QUICK),--rounds 1 --hurry 20) >/dev/null
+	@$(BENCH) instructions $(BENCH_FLAGS) $(if $(QUICK),--only one$(,)tree$(,)sticky) >/dev/null
+	@$(BENCH) growth $(BENCH_FLAGS) $(if $(QUICK),--rounds 1 --most 1000)
+	@$(if $(QUICK),,$(BENCH) report --docs docs/performance.md)
+
+BENCH = $(TARGET)/release/weir-bench
+# what a look finds does not take the place of results
+BENCH_FLAGS = --binaries $(TARGET)/release --output $(if $(QUICK),$(TARGET)/bench,bench/results)
+, := ,
 
 # As it is shipped, which takes minutes to build; `PROFILE=quick` is near to it.
 bench-operator: ## measure the operator with 2,000 TraefikServices on a real API server

@@ -1,9 +1,8 @@
 //! Reports out of what was decided and the config that came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use hashbrown::HashMap;
 use weir_model::{
-    document::{Config, Node, NodeId, Route, RouteId, SourceKind, Target},
+    document::{Config, Node, NodeId, RouteId, SourceKind, Target},
     name::NamespacedName,
 };
 
@@ -50,9 +49,9 @@ pub(super) fn reports(config: &Config, decisions: &Decisions) -> Reports {
 fn ingress_route(config: &Config, routes: &[DecidedRoute]) -> IngressRouteReport {
     let mut report = IngressRouteReport::default();
     for route in routes {
-        let id = route.outcome.form().map(|form| form.id.clone());
-        let served = id.as_ref().and_then(|id| config.routes.get(id));
-        if let (Some(id), Some(served)) = (&id, served) {
+        let id = route.outcome.form().map(|form| &form.id);
+        let served = id.and_then(|id| config.routes.get(id));
+        if let (Some(id), Some(served)) = (id, served) {
             let hosts = served.matcher.hosts().into_iter().flatten();
             report.hosts.extend(hosts.map(|host| host.as_str().to_owned()));
             let own = served.revision.max(target_revision(config, id, &served.target));
@@ -68,9 +67,11 @@ fn ingress_route(config: &Config, routes: &[DecidedRoute]) -> IngressRouteReport
         report.routes.push(RouteReport {
             rule: route.rule.clone(),
             state,
-            id,
+            id: id.cloned(),
         });
     }
+    report.hosts.sort_unstable();
+    report.hosts.dedup();
     report
 }
 
@@ -91,7 +92,7 @@ fn target_revision(config: &Config, route: &RouteId, target: &Target) -> u64 {
 
 /// The nodes of TraefikServices and their references to each other, by index.
 struct ServiceGraph<'a> {
-    index: BTreeMap<&'a str, usize>,
+    index: HashMap<&'a str, usize>,
     nodes: Vec<&'a Node>,
     references: Vec<Vec<usize>>,
     children_first: Vec<usize>,
@@ -107,7 +108,7 @@ impl<'a> ServiceGraph<'a> {
             |id: &NodeId, node: &Node| node.source.kind == SourceKind::TraefikService && id.owner().is_none();
         let services = config.nodes.iter().filter(|(id, node)| is_service(id, node));
         let (ids, nodes): (Vec<&NodeId>, Vec<&Node>) = services.unzip();
-        let index: BTreeMap<&str, usize> = ids
+        let index: HashMap<&str, usize> = ids
             .into_iter()
             .enumerate()
             .map(|(i, id)| (id.as_str(), i))
@@ -152,28 +153,36 @@ impl<'a> ServiceGraph<'a> {
     }
 
     /// The first IngressRoutes that reach each node.
-    fn users(&self, config: &Config) -> Vec<BTreeSet<NamespacedName>> {
-        let name = |route: &Route| NamespacedName::new(&route.source.namespace, &route.source.name);
-        let mut direct: BTreeMap<NamespacedName, BTreeSet<usize>> = BTreeMap::new();
+    fn users(&self, config: &Config) -> Vec<Vec<NamespacedName>> {
+        let mut direct: Vec<((&str, &str), usize)> = Vec::with_capacity(config.routes.len());
         for route in config.routes.values() {
             let Target::Node(target) = &route.target else {
                 continue;
             };
-            let below = config
-                .nodes
-                .get(target)
-                .into_iter()
-                .flat_map(|node| node.spec.references());
-            let named = std::iter::once(target)
-                .chain(below)
-                .filter_map(|id| self.index.get(id.as_str()).copied());
-            direct.entry(name(route)).or_default().extend(named);
+            let name = (route.source.namespace.as_str(), route.source.name.as_str());
+            let place = |id: &NodeId| self.index.get(id.as_str()).copied();
+            if let Some(place) = place(target) {
+                direct.push((name, place));
+            } else if let Some(node) = config.nodes.get(target) {
+                // the route's own node, over several services
+                direct.extend(
+                    node.spec
+                        .references()
+                        .filter_map(place)
+                        .map(|place| (name, place)),
+                );
+            }
         }
+        direct.sort_unstable();
+        direct.dedup();
         let mut users: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
-        for (user, targets) in direct.values().enumerate() {
-            for &target in targets {
-                users[target].push(user);
-                users[target].truncate(MAX_USERS);
+        let mut names: Vec<(&str, &str)> = Vec::new();
+        for (name, target) in direct {
+            if names.last() != Some(&name) {
+                names.push(name);
+            }
+            if users[target].len() < MAX_USERS {
+                users[target].push(names.len() - 1);
             }
         }
         // the first ones of a union are among the first ones of its parts
@@ -189,10 +198,10 @@ impl<'a> ServiceGraph<'a> {
             }
             users[node] = above;
         }
-        let names: Vec<&NamespacedName> = direct.keys().collect();
         let named = |list: Vec<usize>| {
             list.into_iter()
-                .filter_map(|user| names.get(user).copied().cloned())
+                .filter_map(|user| names.get(user))
+                .map(|(namespace, name)| NamespacedName::new(*namespace, *name))
                 .collect()
         };
         users.into_iter().map(named).collect()

@@ -11,6 +11,7 @@
 //! ```
 
 mod accept;
+mod both;
 mod code;
 mod effect;
 mod extent;

@@ -6,7 +6,6 @@ use weir_model::{
     document::{Config, Route, RouteId},
     name::NamespacedName,
     path::FieldPath,
-    rule::Matcher,
 };
 
 use super::{
@@ -19,26 +18,22 @@ use super::{
 
 /// Routes that can never match, since another one has the same rule and priority at their entry points.
 pub(super) fn conflicts(config: &Config, decisions: &Decisions, findings: &mut Vec<Finding>) {
-    let mut groups: BTreeMap<(&Matcher, i64), Vec<_>> = BTreeMap::new();
-    for (id, route) in &config.routes {
-        groups
-            .entry((&route.matcher, route.priority))
-            .or_default()
-            .push((route.precedence(id), id, route));
-    }
-    groups.retain(|_, group| group.len() > 1);
-    if groups.is_empty() {
+    let mut routes: Vec<(&RouteId, &Route)> = config.routes.iter().collect();
+    routes.sort_by(|(_, a), (_, b)| (a.priority, &a.matcher).cmp(&(b.priority, &b.matcher)));
+    let alike =
+        |(_, a): &(_, &Route), (_, b): &(_, &Route)| a.priority == b.priority && a.matcher == b.matcher;
+    if !routes.windows(2).any(|pair| alike(&pair[0], &pair[1])) {
         return;
     }
     let places = places(decisions);
-    for mut group in groups.into_values() {
-        group.sort_by_key(|(precedence, ..)| *precedence);
-        for (i, (_, loser_id, loser)) in group.iter().enumerate() {
+    for group in routes.chunk_by_mut(alike).filter(|group| group.len() > 1) {
+        group.sort_by_key(|(id, route)| route.precedence(id));
+        for (i, (loser_id, loser)) in group.iter().enumerate() {
             let shared = |name: &String| loser.entry_points.contains(name);
             let winner = group[..i]
                 .iter()
-                .find(|(.., winner)| winner.entry_points.iter().any(shared));
-            let Some((_, winner_id, winner)) = winner else {
+                .find(|(_, winner)| winner.entry_points.iter().any(shared));
+            let Some((winner_id, winner)) = winner else {
                 continue;
             };
             let field = |id: &RouteId| {

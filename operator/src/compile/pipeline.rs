@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use hashbrown::HashSet;
 use weir_model::{
     document::{
         Config, EndpointSetId, Endpoints, Node, NodeId, Route, RouteId, SCHEMA, SecretId, Secrets,
@@ -17,6 +18,7 @@ use weir_model::{
 use super::{
     Compilation, Options, Snapshot,
     accept::{Candidate, Served, accept, traefik_service_id},
+    both::{both, discard},
     effect,
     finding::{Code, Finding, Kind, ObjectId},
     flatten::Flattener,
@@ -49,19 +51,16 @@ pub(super) fn run(snapshot: &Snapshot, options: &Options, previous: &Config) -> 
 
 fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compilation {
     let mut findings = unreadable(snapshot);
-    let candidates = candidates(snapshot, options, &mut findings);
-    let acceptance = accept(candidates, options, previous, &mut findings);
-    let mut routes = BTreeMap::new();
-    for (name, entry) in snapshot
-        .ingress_routes
-        .iter()
-        .filter(|(_, entry)| is_ours(entry, options))
-    {
-        routes.insert(
-            name.clone(),
-            decide(name, entry, options, previous, &mut findings),
-        );
-    }
+    let objects = snapshot.traefik_services.len() + snapshot.ingress_routes.len();
+    let (acceptance, (routes, mut more)) = both(
+        objects,
+        || {
+            let candidates = candidates(snapshot, options, &mut findings);
+            accept(candidates, options, previous, &mut findings)
+        },
+        || decided_routes(snapshot, options, previous),
+    );
+    findings.append(&mut more);
     let decisions = Decisions {
         services: acceptance.served,
         refused: acceptance.refused,
@@ -99,14 +98,27 @@ fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compi
     findings.append(&mut resolver.transports.findings);
     let (mut config, endpoints, secrets) = documents(nodes, routes, resolver);
     revision::assign(&mut config, previous);
-    let violations = validate(&config).err().unwrap_or_default();
+    let look = |config: &Config| {
+        both(
+            objects,
+            || reports(config, &decisions),
+            || {
+                let violations = validate(config).err().unwrap_or_default();
+                let mut conflicts = Vec::new();
+                notices::conflicts(config, &decisions, &mut conflicts);
+                (violations, conflicts)
+            },
+        )
+    };
+    let (mut reports, (violations, mut conflicts)) = look(&config);
     if !violations.is_empty() {
         config = previous.clone();
+        (reports, (_, conflicts)) = look(&config);
     }
-    let reports = reports(&config, &decisions);
-    notices::conflicts(&config, &decisions, &mut findings);
+    findings.append(&mut conflicts);
     notices::orphans(&reports, &mut findings);
     effect::complete(&mut findings, &decisions, &config);
+    discard(objects, decisions);
     findings.sort();
     findings.dedup();
     Compilation {
@@ -117,6 +129,24 @@ fn run_after(snapshot: &Snapshot, options: &Options, previous: &Config) -> Compi
         reports,
         violations,
     }
+}
+
+/// The routes of all IngressRoutes of ours, and what there is to say about them.
+fn decided_routes(
+    snapshot: &Snapshot,
+    options: &Options,
+    previous: &Config,
+) -> (BTreeMap<NamespacedName, Vec<DecidedRoute>>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let ours = snapshot.ingress_routes.iter();
+    let ours = ours.filter(|(_, entry)| is_ours(entry, options));
+    let decided = ours.map(|(name, entry)| {
+        (
+            name.clone(),
+            decide(name, entry, options, previous, &mut findings),
+        )
+    });
+    (decided.collect(), findings)
 }
 
 /// The documents of what is served. References of refused forms were followed as well, so of what was
@@ -130,8 +160,9 @@ fn documents(
     let leaves = || nodes.values().filter_map(|node| node.spec.leaf());
     let named: BTreeSet<&TransportId> = leaves().filter_map(|leaf| leaf.transport.as_ref()).collect();
     transports.retain(|id, _| named.contains(id));
-    let named: BTreeSet<&EndpointSetId> = leaves().filter_map(|leaf| leaf.endpoints.as_ref()).collect();
+    let named: HashSet<&EndpointSetId> = leaves().filter_map(|leaf| leaf.endpoints.as_ref()).collect();
     sets.retain(|id, _| named.contains(id));
+    drop(named);
     let config = Config {
         nodes,
         revision: 0,

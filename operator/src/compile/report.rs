@@ -1,6 +1,6 @@
 //! What became of each object: the ground for its conditions and for the graph.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use weir_model::{document::RouteId, name::NamespacedName};
 
@@ -29,8 +29,8 @@ pub struct ServiceReport {
     pub kind: Option<&'static str>,
     /// Distinct references to Services below it.
     pub leaves: usize,
-    /// The first [`MAX_USERS`] IngressRoutes that reach it.
-    pub used_by: BTreeSet<NamespacedName>,
+    /// The first [`MAX_USERS`] IngressRoutes that reach it, sorted.
+    pub used_by: Vec<NamespacedName>,
     /// The revision that brought what is served.
     pub revision: Option<u64>,
 }
@@ -40,8 +40,8 @@ pub struct ServiceReport {
 pub struct IngressRouteReport {
     /// Its routes, in the order of the manifest.
     pub routes: Vec<RouteReport>,
-    /// The hosts that its rules name, sorted.
-    pub hosts: BTreeSet<String>,
+    /// The hosts that its rules name, each once, sorted.
+    pub hosts: Vec<String>,
     /// The revision that brought what is served.
     pub revision: Option<u64>,
 }

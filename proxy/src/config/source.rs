@@ -27,6 +27,8 @@ const MOST_FILES: usize = 1_024;
 /// How a document starts: its digest, 64 hex digits (see [`weir_model::document::text`]).
 const HEAD: &str = "{\"digest\":\"";
 const DIGEST_LENGTH: usize = 64;
+/// How many times larger than packed a document is.
+const USUALLY_PACKED: u64 = 16;
 
 /// The directory that documents are read from.
 #[derive(Clone, Debug)]
@@ -154,9 +156,11 @@ impl Source {
             return Ok(Document { version, text: None });
         }
         // one more than allowed, to see whether there is more
-        content
-            .take((self.max_bytes + 1).saturating_sub(bytes.len() as u64))
-            .read_to_end(&mut bytes)?;
+        let most = (self.max_bytes + 1).saturating_sub(bytes.len() as u64);
+        // in one go as far as that can be told: growing copies
+        let likely = meta.len().saturating_mul(if packed { USUALLY_PACKED } else { 1 });
+        bytes.reserve(likely.min(most) as usize);
+        content.take(most).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > self.max_bytes {
             return Err(other(format!("is larger than {} bytes", self.max_bytes)));
         }

@@ -95,21 +95,30 @@ const OLDEST: u32 = oldest(SCHEMA);
 const HEAD: &str = "{\"digest\":\"";
 const MIDDLE: &str = "\",\"document\":\n";
 const TAIL: &str = "\n}\n";
+/// Bytes of a digest as text.
+const DIGEST: usize = 64;
 
 /// The bytes of a document, and their digest.
 ///
 /// # Errors
 /// When a type inside does not serialise; no type of this crate does that.
 pub fn write<D: Document>(document: &D) -> Result<(String, Digest), TextError> {
-    let mut body = Vec::with_capacity(4096);
+    let mut bytes = Vec::with_capacity(4096);
+    bytes.extend_from_slice(HEAD.as_bytes());
+    // the digest's place, until it is known
+    bytes.extend_from_slice(&[b'0'; DIGEST]);
+    bytes.extend_from_slice(MIDDLE.as_bytes());
+    let start = bytes.len();
     document.serialize(&mut serde_json::Serializer::with_formatter(
-        &mut body,
+        &mut bytes,
         Lines { depth: 0 },
     ))?;
-    let digest = Digest::of(&body);
+    let digest = Digest::of(&bytes[start..]);
+    bytes[HEAD.len()..][..DIGEST].copy_from_slice(digest.to_string().as_bytes());
+    bytes.extend_from_slice(TAIL.as_bytes());
     // serde_json writes UTF-8 only
-    let body = String::from_utf8(body).map_err(|_| TextError::Envelope)?;
-    Ok((format!("{HEAD}{digest}{MIDDLE}{body}{TAIL}"), digest))
+    let text = String::from_utf8(bytes).map_err(|_| TextError::Envelope)?;
+    Ok((text, digest))
 }
 
 /// Reads a document and its digest back. Bounds of the values hold after that;
@@ -117,7 +126,7 @@ pub fn write<D: Document>(document: &D) -> Result<(String, Digest), TextError> {
 pub fn read<D: Document>(text: &str) -> Result<(D, Digest), TextError> {
     let (said, rest) = text
         .strip_prefix(HEAD)
-        .and_then(|rest| rest.split_at_checked(64))
+        .and_then(|rest| rest.split_at_checked(DIGEST))
         .ok_or(TextError::Envelope)?;
     let body = rest
         .strip_prefix(MIDDLE)

@@ -112,7 +112,7 @@ fn references(index: &Index<'_>, id: &NodeId, node: &Node, violations: &mut Vec<
 
 fn check_node(config: &Config, id: &NodeId, node: &Node, violations: &mut Vec<Violation>) {
     match &node.spec {
-        NodeSpec::Weighted(weighted) => {
+        NodeSpec::Weighted(weighted) if weighted.children.len() > 1 => {
             let mut seen = BTreeSet::new();
             let doubles = weighted
                 .children
@@ -125,7 +125,7 @@ fn check_node(config: &Config, id: &NodeId, node: &Node, violations: &mut Vec<Vi
             }));
         }
         NodeSpec::Leaf(leaf) => check_leaf(config, id, leaf, violations),
-        NodeSpec::Mirror(_) | NodeSpec::Missing(_) => {}
+        NodeSpec::Weighted(_) | NodeSpec::Mirror(_) | NodeSpec::Missing(_) => {}
     }
 }
 

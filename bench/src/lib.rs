@@ -1,0 +1,3 @@
+//! What the benchmark and the guards of weir's speed have in common.
+
+pub mod objects;
