@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::timeout,
+};
 
 use crate::support::{Backend, Documents, Fixture, RawBackend, http2};
 
@@ -229,7 +232,8 @@ async fn a_conversation_may_be_silent_in_both_versions_of_http() {
     tokio::time::sleep(SHORT * 6).await;
     pieces.send("later");
     drop(pieces);
-    assert_eq!(http2::read(response).await.unwrap().text(), "hibye");
+    let read = timeout(Duration::from_secs(20), http2::read(response)).await;
+    assert_eq!(read.unwrap().unwrap().text(), "hibye");
     assert_eq!(fixture.metric(BODY_TIMEOUT).await.to_bits(), 0);
 }
 
@@ -249,7 +253,8 @@ async fn who_owes_the_rest_of_a_body_is_cut_off_though_it_is_answered() {
     client.sender.ready().await.unwrap();
     let response = client.sender.send_request(request).await.unwrap();
     assert_eq!(response.status(), 200);
-    assert!(http2::read(response).await.is_err());
+    let read = timeout(Duration::from_secs(20), http2::read(response)).await;
+    assert!(read.expect("an end in time").is_err());
     fixture.metric_becomes(BODY_TIMEOUT, 2.0).await;
     fixture.metric_becomes("weir_upstream_connections", 0.0).await;
 }
