@@ -121,6 +121,8 @@ pub(crate) struct Flags {
     pub(super) withheld: Cell<bool>,
     /// Its head is on its way to the client.
     pub(super) answered: Cell<bool>,
+    /// Part of a head was written that is not hyper's: nothing that follows would be understood.
+    pub(super) torn: Cell<bool>,
     /// The request said from the start how long it is.
     pub(super) announced: Cell<bool>,
 }
@@ -277,8 +279,8 @@ impl Client {
         self.request_done_at.set(self.worker.clock.millis());
     }
 
-    /// Whether the request was read to its end.
-    pub(crate) fn is_complete(&self) -> bool {
+    /// Whether the request was read to its end; it may not have been sent to an upstream.
+    pub(crate) fn is_read(&self) -> bool {
         self.flags.request_done.get()
     }
 

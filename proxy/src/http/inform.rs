@@ -26,8 +26,9 @@ impl Client {
         let bytes = head(early);
         let mut stream = self.stream.borrow_mut();
         if let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(cx, &bytes) {
-            // the client cannot make out what comes next; the kernel takes so little as a whole
+            // the kernel takes so little as a whole, as far as known
             if written.is_ok_and(|written| written < bytes.len()) {
+                flags.torn.set(true);
                 self.tell(Order::Close);
             }
             let _ = Pin::new(&mut *stream).poll_flush(cx);

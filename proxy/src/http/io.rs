@@ -44,6 +44,14 @@ impl AsyncRead for ClientIo {
 }
 
 impl ClientIo {
+    /// Whether the client can still understand what is written.
+    fn check(&self) -> io::Result<()> {
+        if self.0.flags.torn.get() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(())
+    }
+
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let client = &self.0;
         client.flags.flushed.set(false);
@@ -58,6 +66,7 @@ impl ClientIo {
 
 impl AsyncWrite for ClientIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.check()?;
         let result = Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, buf);
         self.wrote(result)
     }
@@ -67,6 +76,7 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check()?;
         if let Some(result) = together(bufs, |bytes| {
             Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, bytes)
         }) {

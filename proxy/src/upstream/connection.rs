@@ -109,7 +109,7 @@ impl Exclusive {
         self.sender.is_ready()
     }
 
-    /// Says goodbye, where the protocol has such.
+    /// Ends it by itself: with what is left to send, and a goodbye where the protocol has such.
     pub(super) fn close(mut self) {
         if let Some(driver) = self.driver.take() {
             driver.detach(|| {});
@@ -283,12 +283,15 @@ impl Lease {
         }
     }
 
-    /// What has come before the answer. Nothing, in HTTP/2.
-    pub(super) fn early(&self) -> Option<Vec<Early>> {
-        match &self.held {
-            Held::Exclusive { connection, .. } => connection.finder.take(),
-            Held::Stream(_) => None,
+    /// What has come before the answer, of which is told when more comes. Nothing, in HTTP/2.
+    pub(super) fn early(&self, cx: &Context<'_>) -> Option<Vec<Early>> {
+        let Held::Exclusive { connection, .. } = &self.held else {
+            return None;
+        };
+        if connection.driver.is_none() {
+            connection.finder.tell(cx);
         }
+        connection.finder.take()
     }
 
     /// Makes a request that was not sent what it was before.
@@ -320,12 +323,13 @@ impl Lease {
     /// The response has come to its end: the connection may serve another request, if it is through with this one.
     pub(crate) fn release(self) {
         let Self { worker, held } = self;
-        if let Held::Exclusive {
-            connection,
-            last: false,
-        } = held
-        {
-            worker.upstreams.give(connection, &worker.clock, &worker.metrics);
+        match held {
+            Held::Exclusive {
+                connection,
+                last: false,
+            } => worker.upstreams.give(connection, &worker.clock, &worker.metrics),
+            Held::Exclusive { connection, .. } => connection.close(),
+            Held::Stream(_) => {}
         }
     }
 }

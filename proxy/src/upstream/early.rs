@@ -5,7 +5,7 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -31,6 +31,8 @@ pub(super) struct Finder {
     /// Part of a head.
     partial: RefCell<Vec<u8>>,
     found: RefCell<Vec<Early>>,
+    /// Who does not drive the connection, and so hears of nothing.
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Finder {
@@ -40,6 +42,11 @@ impl Finder {
         if !self.partial.borrow().is_empty() {
             self.partial.take();
         }
+    }
+
+    /// Has a task woken that does not drive the connection itself.
+    pub(super) fn tell(&self, cx: &Context<'_>) {
+        self.waker.replace(Some(cx.waker().clone()));
     }
 
     /// What has been found since it was last asked.
@@ -69,6 +76,9 @@ impl Finder {
                     let mut found = self.found.borrow_mut();
                     if length <= MAX_BYTES && found.len() < MAX_WAITING {
                         found.extend(early(&response));
+                        if let Some(waker) = self.waker.take() {
+                            waker.wake();
+                        }
                     }
                     from += length;
                 }

@@ -93,10 +93,8 @@ impl Upstreams {
     pub(super) fn give(&self, mut connection: Box<Exclusive>, clock: &Clock, metrics: &Shard) {
         let mut all = self.all.borrow_mut();
         let idle = &mut all.entry(connection.about.endpoint).or_default().idle;
-        if !connection.retire() {
-            return;
-        }
-        if idle.len() >= connection.about.max_idle {
+        // what is left of its request is still sent
+        if !connection.retire() || idle.len() >= connection.about.max_idle {
             return connection.close();
         }
         idle.push(Idle {

@@ -4,7 +4,14 @@
 //! be made, when none of it was sent, or when it has no body, its method is idempotent, and a connection
 //! from the pool ended without an answer (the upstream had closed it while it was not used).
 
-use std::{future::poll_fn, pin::pin, rc::Rc, sync::Arc, task::Context, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header::HOST};
 use hyper::{body::Incoming, client::conn::TrySendError};
@@ -284,7 +291,9 @@ impl Sending<'_> {
         let mut answer = pin!(lease.send(request));
         let answer = poll_fn(|cx| {
             let polled = lease.drive(cx, |cx| answer.as_mut().poll(cx));
-            if let Some(found) = lease.early() {
+            if let Some(found) = lease.early(cx)
+                && !matches!(polled, Poll::Ready(Err(_)))
+            {
                 origin.inform(cx, &found);
             }
             match &mut overdue {
@@ -295,7 +304,7 @@ impl Sending<'_> {
         let answer = answer.await.ok_or(Failure::ResponseTimeout)?;
         let answer = answer.map_err(|error| self.take_back(error, lease))?;
         if let Origin::Client { client, .. } = self.errand.origin
-            && !client.is_complete()
+            && !client.is_read()
         {
             // a client may send all of it before it reads anything
             lease.detach();

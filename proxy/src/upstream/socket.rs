@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{http::is_silent, pieces::together};
 
-/// A socket that its connection's task and whoever has the connection share.
+/// A socket that hyper and whoever has the connection share.
 #[derive(Clone, Debug)]
 pub(super) struct Socket(Rc<RefCell<TcpStream>>);
 

@@ -35,6 +35,7 @@ use crate::{
     error::Failure,
     http::RequestBody,
     limits::Limits,
+    metrics::Shard,
     state::{Endpoint, Transport},
     tls::ClientTls,
     worker::Worker,
@@ -49,7 +50,7 @@ const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// Starts HTTP, as the endpoint's scheme wants it; for a request that asks to leave HTTP, in the version that one can leave.
-/// The connection's task ends with it.
+/// One of HTTP/2 runs in a task of its own, which ends with it.
 pub(super) async fn start(
     worker: &Rc<Worker>,
     endpoint: &Arc<Endpoint>,
@@ -191,29 +192,29 @@ where
 }
 
 fn run(worker: &Rc<Worker>, endpoint: u64, connection: impl Future<Output = ()> + 'static) {
-    let open = Open::new(worker);
+    let (open, worker) = (Open::new(worker), worker.clone());
     spawn_local(async move {
         connection.await;
-        let worker = &open.0;
+        drop(open);
         worker.upstreams.forget_closed(endpoint, &worker.metrics);
     });
 }
 
 /// A connection, counted as long as it is there.
 #[derive(Debug)]
-pub(super) struct Open(Rc<Worker>);
+pub(super) struct Open(Arc<Shard>);
 
 impl Open {
     pub(super) fn new(worker: &Rc<Worker>) -> Self {
         worker.metrics.dialled.inc();
         worker.metrics.upstream_open.inc();
-        Self(worker.clone())
+        Self(worker.metrics.clone())
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.metrics.upstream_open.dec();
+        self.0.upstream_open.dec();
     }
 }
 

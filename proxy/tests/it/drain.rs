@@ -157,3 +157,27 @@ async fn nothing_is_lost_while_a_proxy_drains_under_load() {
     fixture.drain_under(&backend, loads).await;
     fixture.ended().await;
 }
+
+#[tokio::test]
+async fn connections_to_upstreams_end_with_the_proxy() {
+    let (tell, ended) = oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    let backend = RawBackend::start(move |mut stream| {
+        let tell = tell.lock().unwrap().take();
+        async move {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(ok).await.unwrap();
+            let rest = stream.read(&mut [0; 1]).await;
+            tell.unwrap().send(rest.unwrap()).unwrap();
+        }
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    assert_eq!(fixture.get("/").await.text(), "ok");
+    fixture.metric_becomes("weir_upstream_connections", 1.0).await;
+    fixture.running.stopper().stop();
+    fixture.ended().await;
+    let rest = tokio::time::timeout(Duration::from_secs(20), ended).await;
+    assert_eq!(rest.unwrap().unwrap(), 0);
+}

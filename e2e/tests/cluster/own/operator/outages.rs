@@ -83,7 +83,7 @@ async fn proxies_serve_on_through_every_outage_and_all_converges_after_it() {
         let lines = operators.map(|(operator, _)| operator.process.log().lines().count());
         let play = outage.play(&scene, operators.map(|(operator, _)| operator));
         let (play, answers) = load.send_during("outage", play).await;
-        play.context(outage.name).unwrap();
+        let took = play.context(outage.name).unwrap();
         all_good(&answers);
         assert_eq!(
             shares(&mut load).await,
@@ -106,7 +106,7 @@ async fn proxies_serve_on_through_every_outage_and_all_converges_after_it() {
         let mut writes = audit.since(&mark).await.unwrap();
         writes.retain(|write| operators.iter().any(|(_, user)| user.name == write.user));
         assert_eq!(
-            needless(&writes),
+            needless(&writes, took),
             Vec::<&Write>::new(),
             "{}: {writes:#?}",
             outage.name
@@ -116,7 +116,8 @@ async fn proxies_serve_on_through_every_outage_and_all_converges_after_it() {
 }
 
 impl Outage {
-    async fn play(&self, scene: &Scene<'_>, operators: [&OperatorProcess; 2]) -> Result<()> {
+    /// How long an edit took to be reported afterwards.
+    async fn play(&self, scene: &Scene<'_>, operators: [&OperatorProcess; 2]) -> Result<Duration> {
         let cluster = scene.release.namespace.cluster;
         let logs = operators.map(|operator| operator.process.log().len());
         for component in self.components {
@@ -152,11 +153,8 @@ impl Outage {
         let start = Instant::now();
         scene.set_weight(self.weight).await?;
         scene.await_ready(LIMIT).await?;
-        println!(
-            "{}: an edit is reported {:?} after it was over",
-            self.name,
-            start.elapsed()
-        );
+        let took = start.elapsed();
+        println!("{}: an edit is reported {took:?} after it was over", self.name);
         let [first, second] = operators;
         eventually("both operators know the edit", LIMIT, async || {
             let compiled = [
@@ -181,6 +179,6 @@ impl Outage {
             })
             .await?;
         }
-        Ok(())
+        Ok(took)
     }
 }

@@ -70,13 +70,15 @@ async fn a_killed_operator_is_not_missed_and_its_successor_goes_on() {
     let mark = audit.mark().await.unwrap();
     let (play, answers) = load.send_during("third", succeed(&mut scene, &third)).await;
     play.unwrap();
+    let start = Instant::now();
     scene.set_weight(10).await.unwrap();
     scene.await_ready(LIMIT).await.unwrap();
+    let took = start.elapsed();
     all_good(&answers);
     assert_eq!(shares(&mut load).await, shares_of(10));
     no_doubles(&scene.events().await.unwrap());
     let writes = audit.of(&third.name, &mark).await.unwrap();
-    assert_eq!(needless(&writes), Vec::<&Write>::new(), "{writes:#?}");
+    assert_eq!(needless(&writes, took), Vec::<&Write>::new(), "{writes:#?}");
 }
 
 /// Starts an operator in place of the one that was killed.

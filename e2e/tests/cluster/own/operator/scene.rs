@@ -159,12 +159,17 @@ pub fn told(event: &Value) -> String {
     format!("{}: {}: {}", text(object), text(reason), text(note))
 }
 
-/// What was written and is neither a renewal of the Lease nor what one edit of `wrr1` needs.
-pub fn needless(writes: &[Write]) -> Vec<&Write> {
+/// What was written and is neither a renewal of the Lease nor what one edit of `wrr1` needs, which took so long to be served:
+/// after a while, operators report that they wait for proxies.
+pub fn needless(writes: &[Write], took: Duration) -> Vec<&Write> {
+    const A_WHILE: Duration = Duration::from_secs(2);
+    let reports = if took > A_WHILE { 2 } else { 1 };
     let of = |resource: &'static str| writes.iter().filter(move |write| write.resource == resource);
     let mut needed: Vec<&Write> = of("leases").chain(of("pods")).collect();
     let published = of("configmaps").find(|write| write.name == "weir-config");
-    let reported = of("traefikservices/status").find(|write| write.name == "wrr1");
+    let reported = of("traefikservices/status")
+        .filter(|write| write.name == "wrr1")
+        .take(reports);
     needed.extend(published.into_iter().chain(reported).chain(of("events").next()));
     let all = writes.iter();
     all.filter(|write| !needed.contains(write)).collect()
