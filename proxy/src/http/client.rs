@@ -11,7 +11,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Request, Version};
+use http_body::Body;
 use tokio::net::TcpStream;
 
 use super::{
@@ -89,8 +90,9 @@ pub(crate) struct Client {
     reads_of_request: Cell<u32>,
     /// Bytes that were read, of a request; for a part, of bodies in both directions.
     moved: Cell<u64>,
-    /// When the body last came fast enough, and the end of the count of what had moved.
-    mark: Cell<(Tick, u32)>,
+    /// When the body last came fast enough, and what had moved by then.
+    mark_at: Cell<Tick>,
+    mark: Cell<u64>,
     /// When the request was complete, in milliseconds of the clock.
     request_done_at: Cell<u64>,
     /// Bytes of the request's body so far.
@@ -195,6 +197,7 @@ impl Client {
             reads: Cell::default(),
             reads_of_request: Cell::default(),
             moved: Cell::default(),
+            mark_at: Cell::default(),
             mark: Cell::default(),
             request_done_at: Cell::default(),
             received: Cell::default(),
@@ -246,7 +249,7 @@ impl Client {
     }
 
     /// A request's head has come.
-    pub(super) fn begin(&self, bodyless: bool, ancient: bool) {
+    pub(super) fn begin(&self, request: &Request<impl Body>) {
         self.enter(Phase::Busy);
         self.received.set(0);
         self.set_mark();
@@ -255,9 +258,11 @@ impl Client {
         self.flags.pipelined.set(false);
         self.flags.answered.set(false);
         self.flags.withheld.set(false);
-        self.flags.ancient.set(ancient);
+        self.flags.ancient.set(request.version() < Version::HTTP_11);
+        let length = request.body().size_hint().exact();
+        self.flags.announced.set(length.is_some());
         self.upgrade.clear();
-        if bodyless {
+        if request.body().is_end_stream() {
             self.request_done();
         }
     }
@@ -367,14 +372,14 @@ impl Client {
     }
 
     /// When the body was last fast enough, and how many bytes have moved since.
-    pub(super) fn mark(&self) -> (Tick, u32) {
-        let (at, then) = self.mark.get();
-        (at, (self.moved.get() as u32).wrapping_sub(then))
+    pub(super) fn mark(&self) -> (Tick, u64) {
+        (self.mark_at.get(), self.moved.get() - self.mark.get())
     }
 
     /// The body is fast enough so far.
     pub(super) fn set_mark(&self) {
-        self.mark.set((self.worker.clock.now(), self.moved.get() as u32));
+        self.mark_at.set(self.worker.clock.now());
+        self.mark.set(self.moved.get());
     }
 
     pub(super) fn order(&self) -> Order {

@@ -35,12 +35,7 @@ pub(super) fn handle(
     client: Rc<Client>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> {
-    client.begin(
-        request.body().is_end_stream(),
-        request.version() < Version::HTTP_11,
-    );
-    let length = request.body().size_hint().exact();
-    client.flags.announced.set(length.is_some());
+    client.begin(&request);
     let mut exchange = Exchange {
         account: Some(Account::open(&client, &request)),
         client,

@@ -18,7 +18,7 @@ use crate::upstream::Early;
 
 impl Client {
     /// Writes it, if nothing else is being written. What cannot be written at once is left out: the answer does without it.
-    pub(crate) fn inform(&self, cx: &mut Context<'_>, early: &Early) {
+    pub(crate) fn inform(&self, cx: &mut Context<'_>, early: Early) {
         let flags = &self.flags;
         if self.is_part || flags.ancient.get() || flags.answered.get() || !flags.flushed.get() {
             return;
@@ -36,16 +36,15 @@ impl Client {
     }
 }
 
-fn head(early: &Early) -> Vec<u8> {
-    let mut headers = early.headers.clone();
+fn head(Early { status, mut headers }: Early) -> Vec<u8> {
     prepare_response(&mut headers);
     // there is no body that they could be about
     headers.remove(CONTENT_LENGTH);
     headers.remove(TRAILER);
-    let reason = early.status.canonical_reason().unwrap_or_default();
+    let reason = status.canonical_reason().unwrap_or_default();
     let mut head = Vec::new();
     // writing to memory does not fail
-    let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", early.status.as_str());
+    let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", status.as_str());
     for (name, value) in &headers {
         head.extend_from_slice(name.as_str().as_bytes());
         head.extend_from_slice(b": ");

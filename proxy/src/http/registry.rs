@@ -148,7 +148,7 @@ impl Registry {
         if client.flags.answered.get() || !client.worker.clock.passed(since, self.body) {
             return false;
         }
-        let trickles = moved < self.least_of_body;
+        let trickles = moved < u64::from(self.least_of_body);
         if !trickles {
             client.set_mark();
         }

@@ -117,26 +117,6 @@ impl Exclusive {
     }
 }
 
-/// What comes of a driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drive {
-    /// It did what it could.
-    Goes,
-    /// There is none.
-    Gone,
-}
-
-fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) -> Drive {
-    let Some(there) = driver else {
-        return Drive::Gone;
-    };
-    if there.poll(cx).is_pending() {
-        return Drive::Goes;
-    }
-    *driver = None;
-    Drive::Gone
-}
-
 impl fmt::Debug for Exclusive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exclusive")
@@ -251,11 +231,15 @@ impl Lease {
         let Held::Exclusive { connection, .. } = &mut self.held else {
             return ask(cx);
         };
-        match drive(&mut connection.driver, cx) {
-            // whatever comes, comes from the driver, so that its own wake-up is of no use
-            Drive::Goes => ask(&mut Context::from_waker(Waker::noop())),
-            Drive::Gone => ask(cx),
+        let Some(driver) = &mut connection.driver else {
+            return ask(cx);
+        };
+        if driver.poll(cx).is_ready() {
+            connection.driver = None;
+            return ask(cx);
         }
+        // whatever comes, comes from the driver, so that its own wake-up is of no use
+        ask(&mut Context::from_waker(Waker::noop()))
     }
 
     /// Polls for what may be there already, and otherwise has the connection driven.

@@ -74,7 +74,7 @@ pub(crate) enum Origin<'a> {
 impl Origin<'_> {
     /// Passes on what comes before an answer.
     #[cold]
-    fn inform(self, cx: &mut Context<'_>, found: &[Early]) {
+    fn inform(self, cx: &mut Context<'_>, found: Vec<Early>) {
         if let Self::Client { client, .. } = self {
             for early in found {
                 client.inform(cx, early);
@@ -294,7 +294,7 @@ impl Sending<'_> {
             if let Some(found) = lease.early(cx)
                 && !matches!(polled, Poll::Ready(Err(_)))
             {
-                origin.inform(cx, &found);
+                origin.inform(cx, found);
             }
             match &mut overdue {
                 Some(overdue) if polled.is_pending() => overdue.as_mut().poll(cx).map(|()| None),
