@@ -51,21 +51,9 @@ impl Settings {
     ) -> Result<()> {
         let mut entrants = Vec::new();
         for contestant in &self.contestants {
-            let address = free_port()?;
-            let task = Task {
-                address,
-                backends,
-                tls: work.tls,
-                certificate,
-                route: work.route,
-                large: work.is_large(),
-            };
-            let Some(running) = contestant.start(&task, &self.pin).await? else {
+            let Some((running, target)) = self.start(contestant, work, backends, certificate).await? else {
                 continue;
             };
-            let target = work.target(address, certificate);
-            let ready = work.ready(&target).await;
-            ready.with_context(|| format!("{}: {}: {}", contestant.name(), work.name, running.log()))?;
             let connections = work.connections(&target, CONNECTIONS).await?;
             entrants.push(Entrant {
                 name: contestant.name(),
@@ -110,6 +98,32 @@ impl Settings {
         Ok(())
     }
 
+    /// Has a proxy serve what a work needs; none: it cannot.
+    async fn start(
+        &self,
+        contestant: &Contestant,
+        work: &Work,
+        backends: &Backends,
+        certificate: &Certificate,
+    ) -> Result<Option<(Running, Target)>> {
+        let address = free_port()?;
+        let task = Task {
+            address,
+            backends,
+            tls: work.tls,
+            certificate,
+            route: work.route,
+            large: work.is_large(),
+        };
+        let Some(running) = contestant.start(&task, &self.pin).await? else {
+            return Ok(None);
+        };
+        let target = work.target(address, certificate);
+        let ready = work.ready(&target).await;
+        ready.with_context(|| format!("{}: {}: {}", contestant.name(), work.name, running.log()))?;
+        Ok(Some((running, target)))
+    }
+
     /// How long requests take when they come at half of the rate that the slowest of weir, nginx and haproxy reaches.
     async fn half_load(&self, entrants: &mut [Entrant], results: &mut Results, work: &Work) -> Result<()> {
         let reached = results.row(work.name, Measure::Rate);
@@ -150,20 +164,9 @@ impl Settings {
         let count = files::most_connections() / self.hurry;
         let mut cells = Column::default();
         for contestant in &self.contestants {
-            let address = free_port()?;
-            let task = Task {
-                address,
-                backends,
-                tls: work.tls,
-                certificate,
-                route: work.route,
-                large: false,
-            };
-            let Some(running) = contestant.start(&task, &self.pin).await? else {
+            let Some((running, target)) = self.start(contestant, work, backends, certificate).await? else {
                 continue;
             };
-            let target = work.target(address, certificate);
-            work.ready(&target).await?;
             let mut warm = work.connections(&target, CONNECTIONS).await?;
             work.send(&target, &mut warm, 100 * CONNECTIONS).await?;
             sleep(Duration::from_secs(3)).await;

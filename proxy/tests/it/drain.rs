@@ -38,21 +38,7 @@ async fn readiness_goes_first_and_connections_are_still_accepted() {
 
 #[tokio::test]
 async fn idle_connections_close_and_requests_under_way_are_finished() {
-    let (go, wait) = oneshot::channel::<()>();
-    let wait = std::sync::Mutex::new(Some(wait));
-    let slow = RawBackend::start(move |mut stream| {
-        let wait = wait.lock().unwrap().take();
-        async move {
-            let _ = stream.read(&mut [0; 4096]).await;
-            if let Some(wait) = wait {
-                let _ = wait.await;
-            }
-            let _ = stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
-                .await;
-        }
-    })
-    .await;
+    let (slow, go) = RawBackend::slow().await;
     let quick = Backend::named("quick").await;
     let documents = Documents::one(slow.address)
         .service("quick", &[quick.address])

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 
 use crate::support::{
     Backend, Documents, Fixture, RawBackend,
@@ -56,21 +53,7 @@ async fn nothing_is_lost_while_a_proxy_drains_under_load() {
 
 #[tokio::test]
 async fn a_request_under_way_is_finished_while_a_proxy_drains() {
-    let (go, wait) = tokio::sync::oneshot::channel::<()>();
-    let wait = std::sync::Mutex::new(Some(wait));
-    let slow = RawBackend::start(move |mut stream| {
-        let wait = wait.lock().unwrap().take();
-        async move {
-            let _ = stream.read(&mut [0; 4096]).await;
-            if let Some(wait) = wait {
-                let _ = wait.await;
-            }
-            let _ = stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
-                .await;
-        }
-    })
-    .await;
+    let (slow, go) = RawBackend::slow().await;
     let fixture = Fixture::with(&Documents::one(slow.address), |options| {
         options.grace_period = Duration::from_mins(1);
     })

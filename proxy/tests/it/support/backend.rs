@@ -20,8 +20,9 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
     task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -209,7 +210,27 @@ impl RawBackend {
             .await
     }
 
-    /// The same at an address.
+    /// Answers the first request when it is told to, others at once, and closes after each.
+    pub async fn slow() -> (Self, oneshot::Sender<()>) {
+        let (go, wait) = oneshot::channel();
+        let wait = Mutex::new(Some(wait));
+        let backend = Self::start(move |mut stream| {
+            let wait = wait.lock().unwrap().take();
+            async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                if let Some(wait) = wait {
+                    let _ = wait.await;
+                }
+                let _ = stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
+                    .await;
+            }
+        })
+        .await;
+        (backend, go)
+    }
+
+    /// Serves at an address.
     pub async fn at<F>(address: SocketAddr, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
