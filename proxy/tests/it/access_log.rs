@@ -5,7 +5,7 @@ use std::io::Read as _;
 use weir_proxy::access_log::Format;
 
 use crate::support::{
-    Backend, Client, Documents, Fixture, Logged, Process, RawBackend, answer, get, lines_of, until,
+    Backend, Client, Documents, Fixture, Logged, Process, RawBackend, answer, get, lines_of, refusing, until,
 };
 
 const JSON: [&str; 2] = ["--access-log", "json"];
@@ -85,9 +85,7 @@ async fn a_line_has_a_bounded_part_of_what_clients_make_long() {
 
 #[tokio::test]
 async fn who_was_answered_by_the_proxy_is_told_why() {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone = closed.local_addr().unwrap();
-    drop(closed);
+    let gone = refusing();
     let backend = Backend::named("ok").await;
     let documents = Documents::default()
         .service("gone", &[gone])

@@ -1,15 +1,12 @@
 //! What a client sees when a request cannot be answered by an upstream.
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use weir_model::{
     document::{Scheme, Target},
     duration::GoDuration,
 };
 
-use crate::support::{Backend, Documents, Fixture, RawBackend, until};
+use crate::support::{Backend, Documents, Fixture, RawBackend, refusing, until};
 
 #[tokio::test]
 async fn no_route_is_404_as_in_traefik() {
@@ -42,11 +39,7 @@ async fn nothing_usable_is_503_as_in_traefik() {
 
 #[tokio::test]
 async fn a_refused_connection_is_502() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = refusing();
     let fixture = Fixture::start(&Documents::one(closed)).await;
     let response = fixture.get("/").await;
     assert_eq!((response.status, response.text()), (502, "Bad Gateway"));

@@ -13,7 +13,6 @@ use http::{Response, Version};
 use http_body_util::Full;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
     time::Instant,
 };
 use weir_model::duration::GoDuration;
@@ -21,7 +20,7 @@ use weir_model::duration::GoDuration;
 use crate::support::{
     Backend, Fixture, RawBackend, Received,
     probes::{assert_down, down, of, redirect, service, status, up, verdict},
-    until,
+    refusing, until,
 };
 
 #[tokio::test]
@@ -195,11 +194,7 @@ async fn the_reason_says_what_is_wrong() {
     })
     .await;
     assert_down(&of(&service(other.address, |_| {})).await, "no answer: ");
-    let refused = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let refused = refusing();
     assert_down(
         &of(&service(refused, |_| {})).await,
         "no connection: Connection refused",

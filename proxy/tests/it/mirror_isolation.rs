@@ -3,12 +3,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use socket2::{Domain, Socket, Type};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Backend, Documents, Fixture, RawBackend, answer, until};
+use crate::support::{Backend, Documents, Fixture, RawBackend, answer, refusing, until};
 
 const DROPPED: &str = "weir_mirror_dropped_total";
 
@@ -63,11 +60,7 @@ async fn mains_bytes_and_status_are_those_without_mirrors() {
         response
     })
     .await;
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = refusing();
     let (hanging, resetting, babbling) = (RawBackend::silent().await, resetting().await, babbling().await);
     let plain = Fixture::start(&Documents::one(main.address)).await;
     let mut expected = plain.client().await;
@@ -196,11 +189,7 @@ async fn main_that_answers_without_reading_the_body_ends_the_copy() {
 
 #[tokio::test]
 async fn main_that_cannot_be_reached_is_answered_for_and_copied() {
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = refusing();
     let mirror = Backend::named("mirror").await;
     let fixture = Fixture::start(&mirrored(nobody, mirror.address)).await;
     assert_eq!(fixture.get("/").await.status, 502);

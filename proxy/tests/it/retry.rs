@@ -9,13 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use weir_model::duration::GoDuration;
 
-use crate::support::{Backend, Documents, Fixture, Full, RawBackend, answer, until};
+use crate::support::{Backend, Documents, Fixture, Full, RawBackend, answer, refusing, until};
 
 const STALE: &str = "weir_retries_total{reason=\"stale\"}";
 const CONNECT: &str = "weir_retries_total{reason=\"connect\"}";
@@ -23,11 +20,7 @@ const CONNECT: &str = "weir_retries_total{reason=\"connect\"}";
 #[tokio::test]
 async fn an_endpoint_that_refuses_is_passed_over() {
     let backend = Backend::named("alive").await;
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let dead = refusing();
     let documents = Documents::default()
         .service("main", &[dead, backend.address])
         .route("/", "main");
@@ -44,22 +37,14 @@ async fn an_endpoint_that_refuses_is_passed_over() {
 }
 
 /// Addresses that refuse connections.
-async fn dead(count: usize) -> Vec<SocketAddr> {
-    let mut listeners = Vec::new();
-    for _ in 0..count {
-        listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
-    }
-    // only now, so that all differ
-    listeners
-        .iter()
-        .map(|listener| listener.local_addr().unwrap())
-        .collect()
+fn dead(count: usize) -> Vec<SocketAddr> {
+    (0..count).map(|_| refusing()).collect()
 }
 
 #[tokio::test]
 async fn the_one_that_is_alive_is_found_behind_many_that_refuse() {
     let backend = Backend::named("alive").await;
-    let mut addresses = dead(20).await;
+    let mut addresses = dead(20);
     addresses.push(backend.address);
     let documents = Documents::default()
         .service("main", &addresses)
@@ -72,7 +57,7 @@ async fn the_one_that_is_alive_is_found_behind_many_that_refuse() {
 async fn when_all_refuse_the_request_fails_after_each_or_a_bound() {
     for (count, retries) in [(10, 9.0), (70, 63.0)] {
         let documents = Documents::default()
-            .service("main", &dead(count).await)
+            .service("main", &dead(count))
             .route("/", "main");
         let fixture = Fixture::start(&documents).await;
         assert_eq!(fixture.get("/").await.status, 502);
@@ -134,7 +119,7 @@ fn with_sibling(gone: &[SocketAddr], alive: SocketAddr) -> Documents {
 #[tokio::test]
 async fn a_sibling_takes_the_place_of_a_service_that_refuses() {
     let backend = Backend::named("alive").await;
-    let fixture = Fixture::start(&with_sibling(&dead(10).await, backend.address)).await;
+    let fixture = Fixture::start(&with_sibling(&dead(10), backend.address)).await;
     let mut client = fixture.client().await;
     for _ in 0..20 {
         assert_eq!(client.post("/", b"also with a body").await.text(), "alive");
@@ -147,7 +132,7 @@ async fn a_sibling_takes_the_place_of_a_service_that_refuses() {
 async fn a_service_without_weight_takes_nobodys_place() {
     let backend = Backend::named("unwanted").await;
     let documents = Documents::default()
-        .service("gone", &dead(2).await)
+        .service("gone", &dead(2))
         .service("unwanted", &[backend.address])
         .weighted("main", &[("gone", 1), ("unwanted", 0)])
         .route("/", "main");
@@ -310,7 +295,7 @@ async fn unused_connections_are_closed_in_time_and_bounded() {
 
 #[tokio::test]
 async fn the_clients_host_is_passed_on_where_the_first_service_would_not_have() {
-    let dead = dead(1).await;
+    let dead = dead(1);
     let good = Backend::start(|request| answer(request.header("host").unwrap_or_default().to_owned())).await;
     let documents = Documents::default()
         .service_with("dead", &dead, |leaf| leaf.pass_host_header = false)

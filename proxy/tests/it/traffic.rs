@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use weir_model::document::Scheme;
 
-use crate::support::{Backend, Client, Documents, Fixture, RawBackend, Speaks, answer, until};
+use crate::support::{Backend, Client, Documents, Fixture, RawBackend, Speaks, answer, refusing, until};
 
 fn labels(code: u16, method: &str, protocol: &str) -> String {
     format!("code=\"{code}\",method=\"{method}\",protocol=\"{protocol}\"")
@@ -170,9 +170,7 @@ async fn a_duration_ends_with_the_response_and_not_with_its_head() {
 
 #[tokio::test]
 async fn what_the_proxy_answers_for_a_service_counts_for_it() {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
+    let address = refusing();
     let documents = Documents::default()
         .service("gone", &[address])
         .route("/gone", "gone");

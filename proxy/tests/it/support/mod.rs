@@ -14,6 +14,7 @@ mod logged;
 pub mod probes;
 mod process;
 mod recorder;
+mod refusing;
 
 pub use anybody::anybody;
 pub use authority::{Authority, Certified};
@@ -26,3 +27,4 @@ pub use full::Full;
 pub use logged::{Logged, lines_of};
 pub use process::{PROXY, Process};
 pub use recorder::Recorder;
+pub use refusing::refusing;
