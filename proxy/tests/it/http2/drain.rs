@@ -12,6 +12,9 @@ use crate::support::{
 
 use super::{SHORT, over_tls, secured};
 
+/// How a stream ends that the other side has not looked at.
+const REFUSED: &str = "GoAway(b\"\", NO_ERROR, Remote)";
+
 #[tokio::test]
 async fn nothing_is_lost_while_a_proxy_drains_under_load() {
     let backend = Backend::named("ok").await;
@@ -36,9 +39,11 @@ async fn nothing_is_lost_while_a_proxy_drains_under_load() {
                             assert_eq!((answer.status, answer.text()), (200, "ok"));
                             served += 1;
                         }
-                        // after GOAWAY, what was not sent comes back
+                        // after GOAWAY, what was not sent comes back; of what this client sends all the same (others do not,
+                        // see RFC 9113, section 6.8), the last GOAWAY says that nobody has looked at it
                         Err(mut error) => {
-                            assert!(error.take_message().is_some(), "{}", error.error());
+                            let unseen = format!("{:?}", error.error()).contains(REFUSED);
+                            assert!(error.take_message().is_some() || unseen, "{:?}", error.error());
                         }
                     }
                 }
@@ -46,7 +51,12 @@ async fn nothing_is_lost_while_a_proxy_drains_under_load() {
             }));
         }
     }
-    fixture.drain_under(&backend, loads).await;
+    let served = fixture.drain_under(&backend, loads).await;
+    assert_eq!(
+        served + 1,
+        backend.count(),
+        "the idle one's, and all that was answered"
+    );
     assert!(idle.is_closed().await);
     fixture.ended().await;
 }

@@ -94,13 +94,17 @@ impl Fixture {
     }
 
     /// Has it drain once there is some load, and waits until all that is under way has ended; each has done more than
-    /// one thing.
-    pub async fn drain_under(&self, backend: &Backend, loads: Vec<JoinHandle<usize>>) {
+    /// one thing. How much all have done.
+    pub async fn drain_under(&self, backend: &Backend, loads: Vec<JoinHandle<usize>>) -> usize {
         until("some load", async || backend.count() > 100).await;
         self.running.stopper().drain();
+        let mut done = 0;
         for load in loads {
-            assert!(load.await.unwrap() > 1);
+            let its = load.await.unwrap();
+            assert!(its > 1);
+            done += its;
         }
+        done
     }
 
     async fn loaded(&self, revision: u64) {
