@@ -14,7 +14,7 @@ use super::{account::Account, client::Client, permission::Permission};
 use crate::{
     error::Failure,
     mirror::{Capture, Kept},
-    upstream::Lease,
+    upstream::{BodyError, Lease},
 };
 
 /// What is sent to an upstream.
@@ -151,7 +151,7 @@ impl Body for RequestBody {
 }
 
 /// Bytes that a frame takes on a connection, if it brings any.
-fn size(frame: Option<&Result<Frame<Bytes>, hyper::Error>>) -> usize {
+fn size<E>(frame: Option<&Result<Frame<Bytes>, E>>) -> usize {
     const HEAD: usize = 9;
     match frame.and_then(|frame| frame.as_ref().ok()?.data_ref()) {
         Some(data) if !data.is_empty() => data.len() + HEAD,
@@ -175,13 +175,12 @@ pub(crate) struct ResponseBody {
 enum Source {
     Own(Bytes),
     Upstream {
-        body: Incoming,
-        /// The connection that it comes from.
-        lease: Option<Lease>,
+        /// With the connection that it comes from.
+        body: Option<Lease>,
         /// The body has ended as it should.
         complete: bool,
         /// How it broke off, until what came before is on its way.
-        broken: Option<hyper::Error>,
+        broken: Option<BodyError>,
     },
 }
 
@@ -197,14 +196,13 @@ impl ResponseBody {
     }
 
     /// An upstream's. Its connection can be used again once it has come to its end.
-    pub(super) fn upstream(client: Rc<Client>, body: Incoming, lease: Lease) -> Self {
+    pub(super) fn upstream(client: Rc<Client>, body: Lease) -> Self {
         let complete = body.is_end_stream();
         Self {
             account: None,
             client,
             source: Source::Upstream {
-                body,
-                lease: Some(lease),
+                body: Some(body),
                 complete,
                 broken: None,
             },
@@ -214,12 +212,12 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Self {
             account,
             client,
@@ -234,18 +232,14 @@ impl Body for ResponseBody {
                 Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
             }
             Source::Upstream {
-                body,
+                body: Some(body),
                 complete,
-                lease,
                 broken,
             } => {
                 if let Some(error) = broken.take() {
                     return Poll::Ready(Some(Err(error)));
                 }
-                let polled = match lease {
-                    Some(lease) => lease.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
-                    None => Pin::new(&mut *body).poll_frame(cx),
-                };
+                let polled = Pin::new(&mut *body).poll_frame(cx);
                 if client.is_part {
                     // the next one is asked for when there is room for it
                     client.flags.write_blocked.set(polled.is_ready());
@@ -281,20 +275,21 @@ impl Body for ResponseBody {
                 };
                 Poll::Ready(frame)
             }
+            Source::Upstream { body: None, .. } => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(bytes) => bytes.is_empty(),
-            Source::Upstream { body, .. } => body.is_end_stream(),
+            Source::Upstream { body, .. } => body.as_ref().is_none_or(Body::is_end_stream),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Upstream { body, .. } => body.size_hint(),
+            Source::Upstream { body, .. } => body.as_ref().map_or_else(SizeHint::default, Body::size_hint),
         }
     }
 }
@@ -312,13 +307,11 @@ impl Drop for ResponseBody {
             account.close(&self.client, by_upstream);
         }
         if let Source::Upstream {
-            lease,
-            complete: true,
-            ..
+            body, complete: true, ..
         } = &mut self.source
-            && let Some(lease) = lease.take()
+            && let Some(body) = body.take()
         {
-            lease.release();
+            body.release();
         }
     }
 }

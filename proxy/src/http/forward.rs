@@ -4,7 +4,7 @@ use std::{convert::Infallible, rc::Rc};
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Version,
-    header::{CONNECTION, HOST, SET_COOKIE, TRANSFER_ENCODING},
+    header::{CONNECTION, HOST, SET_COOKIE},
     request::Parts,
 };
 use hyper::body::{Body as _, Incoming};
@@ -113,12 +113,6 @@ fn prepare(exchange: &Exchange, request: Request<Incoming>) -> Result<Prepared, 
         upgrade::ask(&mut parts.headers, protocols);
     }
     parts.version = Version::HTTP_11;
-    if body.size_hint().exact().is_none() {
-        // without it, hyper takes a GET's body for none
-        parts
-            .headers
-            .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
     let body = outgoing_body(client, shadow.as_ref(), body);
     if let Some(shadow) = &shadow {
         shadow.remember(&parts);
@@ -275,13 +269,13 @@ fn respond(client: &Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Fa
         return upgrade::agree(client, sent);
     }
     let Sent { response, lease, .. } = sent;
-    let (mut parts, body) = response.into_parts();
+    let (mut parts, ()) = response.into_parts();
     // hyper writes what the client's version asks for
     parts.version = Version::HTTP_11;
     headers::prepare_response(&mut parts.headers);
     Ok(Response::from_parts(
         parts,
-        ResponseBody::upstream(client.clone(), body, lease),
+        ResponseBody::upstream(client.clone(), lease),
     ))
 }
 

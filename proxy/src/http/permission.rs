@@ -4,16 +4,11 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use futures::task::AtomicWaker;
-use http::{HeaderValue, Request, StatusCode, Version, header::EXPECT, request::Parts};
+use http::{HeaderValue, Request, Version, header::EXPECT, request::Parts};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -22,19 +17,12 @@ use super::{body::RequestBody, client::Client};
 /// After this the body is sent without permission, as long as there is no answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A body that waits for permission to be sent.
-#[derive(Debug)]
+/// A body that waits for permission to be sent; who hears it from the upstream takes it away
+/// ([`RequestBody::go_on`]).
+#[derive(Debug, Default)]
 pub(super) struct Permission {
-    given: Arc<Given>,
     /// Since the question is on its way.
     patience: Option<Pin<Box<Sleep>>>,
-}
-
-/// Told from where the connection to the upstream is.
-#[derive(Debug, Default)]
-struct Given {
-    yes: AtomicBool,
-    waker: AtomicWaker,
 }
 
 /// Whether the client keeps its body back until it hears from us. hyper tells it to go on when the body is read, which it
@@ -49,34 +37,18 @@ pub(super) fn is_asked(client: &Client, parts: &Parts, body: &Incoming) -> bool 
 
 /// Has the upstream asked.
 pub(super) fn ask(request: &mut Request<RequestBody>) {
-    let given = Arc::new(Given::default());
-    let permission = Permission {
-        given: given.clone(),
-        patience: None,
-    };
-    if !request.body_mut().wait_for(permission) {
-        return;
+    if request.body_mut().wait_for(Permission::default()) {
+        request
+            .headers_mut()
+            .insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
-    request
-        .headers_mut()
-        .insert(EXPECT, HeaderValue::from_static("100-continue"));
-    hyper::ext::on_informational(request, move |answer| {
-        if answer.status() == StatusCode::CONTINUE {
-            given.yes.store(true, Ordering::Release);
-            given.waker.wake();
-        }
-    });
 }
 
 impl Permission {
     /// Waits for it. False: the client has its answer, and its body is not wanted.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<bool> {
-        self.given.waker.register(cx.waker());
         let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
         loop {
-            if self.given.yes.load(Ordering::Acquire) {
-                break;
-            }
             ready!(patience.as_mut().poll(cx));
             if !client.flags.answered.get() {
                 break;

@@ -30,11 +30,10 @@ pub(super) async fn run(client: &Rc<Client>, lease: Lease) -> bool {
     let _counted = Counted::new(client);
     client.enter(Phase::Switched);
     client.stream.borrow().keep_alive();
-    let mut switching = Box::pin(lease.switched());
-    let Some(Some(mut switched)) = obedient(client, |cx| switching.as_mut().poll(cx)).await else {
+    let Some(mut switched) = lease.switched() else {
         return false;
     };
-    let Switched { io, first, .. } = &mut *switched;
+    let Switched { io, first, .. } = &mut switched;
     let mut near = ClientIo(client.clone());
     let mut there = Way::default();
     let mut back = Way {

@@ -97,7 +97,7 @@ pub(super) fn ask(headers: &mut HeaderMap, protocols: HeaderValue) {
 /// Hands an upstream's consent to the client. From then on both connections belong together.
 pub(super) fn agree(client: &std::rc::Rc<Client>, sent: Sent) -> Result<Response<ResponseBody>, Failure> {
     let Sent { response, lease, .. } = sent;
-    let (parts, _) = response.into_parts();
+    let (parts, ()) = response.into_parts();
     let chosen = match client.upgrade.0.take().map(|step| *step) {
         Some(Step::Asked(asked)) => chosen(&asked, &parts.headers),
         _ => None,

@@ -1,9 +1,9 @@
 //! Sending a copy.
 
-use std::{cell::Cell, future::poll_fn, pin::Pin, rc::Rc};
+use std::{cell::Cell, rc::Rc};
 
 use http::{HeaderMap, Version};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::BodyExt as _;
 use tokio::{
     task::spawn_local,
     time::{Instant, timeout_at},
@@ -127,11 +127,8 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
         }
         Err(_) => mirrored.failed += 1,
     });
-    if let Ok(Sent {
-        response, mut lease, ..
-    }) = sent
-    {
-        let discarding = discard(response.into_body(), &mut lease, limits.mirror_max_response_bytes);
+    if let Ok(Sent { mut lease, .. }) = sent {
+        let discarding = discard(&mut lease, limits.mirror_max_response_bytes);
         if timeout_at(deadline, discarding).await.unwrap_or(false) {
             lease.release();
         }
@@ -202,10 +199,10 @@ impl Visitor for Way<'_> {
 }
 
 /// Reads a response that nobody wants, so that its connection can be used again. False: it is not worth it.
-async fn discard(mut body: Incoming, lease: &mut Lease, most: u64) -> bool {
+async fn discard(body: &mut Lease, most: u64) -> bool {
     let mut read = 0;
     loop {
-        match poll_fn(|cx| lease.poll(cx, |cx| Pin::new(&mut body).poll_frame(cx))).await {
+        match body.frame().await {
             None => return true,
             Some(Err(_)) => return false,
             Some(Ok(frame)) => read += frame.data_ref().map_or(0, |data| data.len() as u64),

@@ -5,7 +5,7 @@ use std::{io, rc::Rc, sync::Arc, time::Duration};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Lease, connection::Connection, socket::Socket, speak};
+use super::{Lease, connection::Connection, speak};
 use crate::{
     dns::{DialError, dial},
     error::Failure,
@@ -57,7 +57,7 @@ async fn make(
     switches: bool,
 ) -> Result<Connection, Failure> {
     let stream = within(transport.dial_timeout, connected(worker, endpoint)).await??;
-    speak::start(worker, endpoint, transport, Socket::new(stream), switches).await
+    speak::start(worker, endpoint, transport, stream, switches).await
 }
 
 async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Result<T, Failure> {

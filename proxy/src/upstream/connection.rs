@@ -1,30 +1,33 @@
 //! Connections to upstreams, and a request's hold on one.
 
 use std::{
-    cell::Cell,
-    fmt,
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    pin::Pin,
     rc::Rc,
     sync::{Arc, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
-use futures::future::Either;
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body::Incoming,
-    client::conn::{TrySendError, http1, http2},
+    client::conn::{TrySendError, http2},
 };
-
-use tokio::{sync::oneshot, task::unconstrained};
+use tokio::task::spawn_local;
 
 use super::{
     convert,
-    driver::Driver,
-    early::{Early, Finder},
+    http1::{Answer, Fault, Http1},
     socket::Socket,
+    speak::Open,
     switch::Switched,
+    watch::Bell,
 };
 use crate::{
+    error::Failure,
     http::{RequestBody, Ticks},
     state::{Endpoint, Transport},
     worker::Worker,
@@ -60,73 +63,95 @@ impl About {
 }
 
 /// A connection that speaks HTTP/1.1: one request has it to itself. Dropping it closes it.
+#[derive(Debug)]
 pub(super) struct Exclusive {
     pub(super) about: About,
-    pub(super) sender: http1::SendRequest<RequestBody>,
-    /// Driven by who has the connection; none: it runs in a task of its own, or is over.
-    pub(super) driver: Option<Driver>,
-    pub(super) socket: Socket,
-    pub(super) finder: Rc<Finder>,
-    /// For a request that asks to leave HTTP: what is left then.
-    pub(super) switched: Option<oneshot::Receiver<Box<Switched>>>,
+    /// Also in the hands of a task that sends what is left of a request, if there is one.
+    http1: Rc<RefCell<Http1>>,
+    /// Rings when something happens to it while nobody uses it.
+    bell: Arc<Bell>,
+    waker: Waker,
+    /// What is left of its request is still to be sent.
+    closes: bool,
 }
 
 impl Exclusive {
-    /// Whether it can take a request now; when `sure`, the kernel is asked whether the upstream has closed it, or has sent
-    /// what nobody asked for: hyper hears of that later.
-    pub(super) fn is_ready(&self, sure: bool) -> bool {
-        self.sender.is_ready() && (!sure || self.socket.is_silent())
+    pub(super) fn new(about: About, http1: Http1, bell: Arc<Bell>) -> Self {
+        Self {
+            about,
+            http1: Rc::new(RefCell::new(http1)),
+            waker: Waker::from(bell.clone()),
+            bell,
+            closes: false,
+        }
     }
 
-    /// Sends a request, when it is driven. The answer's head comes from the driver, so that its own wake-ups are of no use, nor
-    /// is its part in what a task may do at once.
-    fn send(&mut self, request: Request<RequestBody>) -> impl Future<Output = Answer> + use<> {
-        self.finder.begin();
-        let Self { sender, driver, .. } = self;
-        unconstrained(match driver {
-            Some(driver) => driver.quietly(|| sender.try_send_request(request)),
-            None => sender.try_send_request(request),
-        })
+    /// Whether it can take a request now; when `sure`, the kernel is asked whether the upstream has closed it, or has sent
+    /// what nobody asked for: the worker hears of that later.
+    pub(super) fn is_ready(&self, sure: bool) -> bool {
+        self.look_after() && (!sure || self.http1.borrow().is_silent())
     }
 
     /// Goes to rest after a request. False: it is over, or not through with the request.
-    pub(super) fn retire(&mut self) -> bool {
-        let unsettled = |driver: &mut Driver| driver.retire() || !self.sender.is_ready();
-        if self.driver.as_mut().is_some_and(unsettled) {
-            return self.look_after();
-        }
-        self.sender.is_ready()
+    pub(super) fn retire(&self) -> bool {
+        self.bell.reset();
+        let mut cx = Context::from_waker(&self.waker);
+        self.http1.borrow_mut().retire(&mut cx)
     }
 
     /// Sees to what happened while it rests. False: it is over.
-    pub(super) fn look_after(&mut self) -> bool {
-        if let Some(driver) = &mut self.driver
-            && driver.rest().is_ready()
-        {
-            self.driver = None;
-            return false;
+    pub(super) fn look_after(&self) -> bool {
+        if !self.bell.reset() {
+            return true;
         }
-        self.sender.is_ready()
+        let mut cx = Context::from_waker(&self.waker);
+        self.http1.borrow_mut().look_after(&mut cx)
     }
 
-    /// Ends it by itself: with what is left to send, and a goodbye where the protocol has such.
+    /// Has what is left of the request sent by a task of its own, which does not wait for the answer to be read.
+    fn send_apart(&self) {
+        if self.http1.borrow_mut().set_apart() {
+            self.spawn_apart();
+        }
+    }
+
+    fn spawn_apart(&self) {
+        let http1 = self.http1.clone();
+        spawn_local(async move {
+            poll_fn(|cx| http1.borrow_mut().poll_apart(cx)).await;
+            if let Some(http1) = Rc::into_inner(http1) {
+                http1.into_inner().say_goodbye();
+            }
+        });
+    }
+
+    /// Ends it by itself, after its answer: with what is left to send, and a goodbye where the protocol has such.
     pub(super) fn close(mut self) {
-        if let Some(driver) = self.driver.take() {
-            driver.detach(|| {});
+        self.closes = true;
+        let was_apart = Rc::strong_count(&self.http1) > 1;
+        if self.http1.borrow_mut().finish_apart() && !was_apart {
+            self.spawn_apart();
+        }
+        if let Some(http1) = Rc::get_mut(&mut self.http1) {
+            http1.get_mut().say_goodbye();
+        }
+    }
+
+    /// What it consists of; none: it is still sent to.
+    fn into_parts(self: Box<Self>) -> Option<(Socket, Bytes, Open)> {
+        let http1 = self.http1.clone();
+        drop(self);
+        Rc::into_inner(http1).map(|http1| http1.into_inner().into_parts())
+    }
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        if !self.closes && Rc::strong_count(&self.http1) > 1 {
+            self.http1.borrow_mut().abandon();
         }
     }
 }
-
-impl fmt::Debug for Exclusive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exclusive")
-            .field("about", &self.about)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What comes of a request; when it could not be sent, with the request.
-type Answer = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// A connection that speaks HTTP/2: several requests share it. It ends when nobody has it any more.
 #[derive(Debug)]
@@ -172,7 +197,7 @@ pub(super) enum Connection {
     Shared(Rc<Shared>),
 }
 
-/// A request's hold on a connection.
+/// A request's hold on a connection, and the body of its answer.
 #[derive(Debug)]
 pub(crate) struct Lease {
     worker: Rc<Worker>,
@@ -181,22 +206,15 @@ pub(crate) struct Lease {
 
 #[derive(Debug)]
 enum Held {
-    Exclusive {
-        connection: Box<Exclusive>,
-        /// For one request only.
-        last: bool,
-    },
-    Stream(Stream),
+    Exclusive(Box<Exclusive>),
+    Stream(Stream, Option<Incoming>),
 }
 
 impl Lease {
     pub(super) fn new(worker: &Rc<Worker>, connection: Connection) -> Self {
         let held = match connection {
-            Connection::Exclusive(connection) => Held::Exclusive {
-                last: connection.switched.is_some(),
-                connection,
-            },
-            Connection::Shared(shared) => Held::Stream(Stream::new(shared)),
+            Connection::Exclusive(connection) => Held::Exclusive(connection),
+            Connection::Shared(shared) => Held::Stream(Stream::new(shared), None),
         };
         Self {
             worker: worker.clone(),
@@ -211,109 +229,183 @@ impl Lease {
         Some(Self::new(worker, connection))
     }
 
-    /// Sends the request. An error that comes with it means that none of it was sent.
-    pub(super) fn send(&mut self, mut request: Request<RequestBody>) -> impl Future<Output = Answer> + use<> {
-        match &mut self.held {
-            Held::Exclusive { connection, .. } => Either::Left(connection.send(request)),
-            Held::Stream(Stream(shared)) => {
+    /// Begins to send a request.
+    pub(super) fn begin(&mut self, mut request: Request<RequestBody>) -> Awaited {
+        match &self.held {
+            Held::Exclusive(connection) => {
+                connection.http1.borrow_mut().begin(request);
+                Awaited::Exclusive
+            }
+            Held::Stream(Stream(shared), _) => {
                 convert::to_http2(&mut request, shared.secure);
-                Either::Right(shared.sender.clone().try_send_request(request))
+                Awaited::Stream(Box::pin(shared.sender.clone().try_send_request(request)))
             }
         }
     }
 
-    /// Polls for what comes over this connection, which is driven first.
-    pub(super) fn drive<T>(
+    /// Sends the request, and waits for what comes first.
+    pub(super) fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
-        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let Held::Exclusive { connection, .. } = &mut self.held else {
-            return ask(cx);
-        };
-        let Some(driver) = &mut connection.driver else {
-            return ask(cx);
-        };
-        if driver.poll(cx).is_ready() {
-            connection.driver = None;
-            return ask(cx);
-        }
-        // whatever comes, comes from the driver, so that its own wake-up is of no use
-        ask(&mut Context::from_waker(Waker::noop()))
-    }
-
-    /// Polls for what may be there already, and otherwise has the connection driven.
-    pub(crate) fn poll<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        if let Held::Exclusive { connection, .. } = &self.held
-            && let Some(driver) = &connection.driver
-            && let Poll::Ready(there) = driver.quietly(|| ask(&mut Context::from_waker(Waker::noop())))
-        {
-            return Poll::Ready(there);
-        }
-        self.drive(cx, ask)
-    }
-
-    /// Lets the connection go on by itself: something is under way that does not wait for what its holder reads.
-    pub(super) fn detach(&mut self) {
-        if let Held::Exclusive { connection, .. } = &mut self.held
-            && let Some(driver) = connection.driver.take()
-        {
-            let (worker, endpoint) = (self.worker.clone(), connection.about.endpoint);
-            driver.detach(move || worker.upstreams.forget_closed(endpoint, &worker.metrics));
+        awaited: &mut Awaited,
+    ) -> Poll<Result<Answer, Unsent>> {
+        match (&mut self.held, awaited) {
+            (Held::Stream(_, body), Awaited::Stream(answer)) => {
+                Poll::Ready(match ready!(answer.as_mut().poll(cx)) {
+                    Ok(response) => {
+                        let (parts, its) = response.into_parts();
+                        *body = Some(its);
+                        Ok(Answer::Head(Response::from_parts(parts, ())))
+                    }
+                    Err(mut error) => {
+                        let mut request = error.take_message();
+                        if let Some(request) = &mut request {
+                            convert::to_http1(request);
+                        }
+                        Err(Unsent {
+                            failure: classify(error.error()),
+                            request,
+                        })
+                    }
+                })
+            }
+            (Held::Exclusive(connection), _) => {
+                let answer = ready!(connection.http1.borrow_mut().poll_answer(cx));
+                Poll::Ready(answer.map_err(Unsent::from))
+            }
+            // never asked for what it was not given
+            (Held::Stream(..), Awaited::Exclusive) => Poll::Ready(Err(Fault::Closed.into())),
         }
     }
 
-    /// What has come before the answer, of which is told when more comes. Nothing, in HTTP/2.
-    pub(super) fn early(&self, cx: &Context<'_>) -> Option<Vec<Early>> {
-        let Held::Exclusive { connection, .. } = &self.held else {
+    /// The request that HTTP/1.1 has no answer for, if none of it was sent, or it was sent and may be sent `again`.
+    pub(super) fn take_back(&mut self, again: bool) -> Option<Request<RequestBody>> {
+        match &self.held {
+            Held::Exclusive(connection) => connection.http1.borrow_mut().take_back(again),
+            Held::Stream(..) => None,
+        }
+    }
+
+    /// Whether other requests use the connection, too.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.held, Held::Stream(..))
+    }
+
+    /// Lets the rest of the request be sent by itself: its client may wait for that before it reads the answer.
+    pub(super) fn send_apart(&self) {
+        if let Held::Exclusive(connection) = &self.held {
+            connection.send_apart();
+        }
+    }
+
+    /// After an answer that agreed to leave HTTP: the connection as it goes on. None: it is still sent to.
+    pub(crate) fn switched(self) -> Option<Switched> {
+        let Held::Exclusive(connection) = self.held else {
             return None;
         };
-        if connection.driver.is_none() {
-            connection.finder.tell(cx);
-        }
-        connection.finder.take()
-    }
-
-    /// Makes a request that was not sent what it was before.
-    pub(super) fn restore(&self, request: &mut Request<RequestBody>) {
-        if matches!(self.held, Held::Stream(_)) {
-            convert::to_http1(request);
-        }
-    }
-
-    /// Lets no other request have it.
-    pub(super) fn use_up(&mut self) {
-        if let Held::Exclusive { last, .. } = &mut self.held {
-            *last = true;
-        }
-    }
-
-    /// After an answer that agreed to leave HTTP: the connection as it goes on. None: it broke.
-    pub(crate) async fn switched(self) -> Option<Box<Switched>> {
-        let Held::Exclusive { connection, .. } = self.held else {
-            return None;
-        };
-        // the sender is held until then: without it, hyper would end the connection
-        let Exclusive { sender, switched, .. } = *connection;
-        let switched = switched?.await.ok();
-        drop(sender);
-        switched
+        let (socket, first, open) = connection.into_parts()?;
+        Some(Switched::new(socket, first, open))
     }
 
     /// The response has come to its end: the connection may serve another request, if it is through with this one.
     pub(crate) fn release(self) {
         let Self { worker, held } = self;
-        match held {
-            Held::Exclusive {
-                connection,
-                last: false,
-            } => worker.upstreams.give(connection, &worker.clock, &worker.metrics),
-            Held::Exclusive { connection, .. } => connection.close(),
-            Held::Stream(_) => {}
+        if let Held::Exclusive(connection) = held {
+            worker.upstreams.give(connection, &worker.clock, &worker.metrics);
+        }
+    }
+}
+
+/// An answer that is waited for.
+pub(super) enum Awaited {
+    /// By who has the connection.
+    Exclusive,
+    Stream(Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>>>),
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    pub(super) failure: Failure,
+    /// The request, if HTTP/2 has not sent it.
+    pub(super) request: Option<Request<RequestBody>>,
+}
+
+impl From<Fault> for Unsent {
+    fn from(fault: Fault) -> Self {
+        Self {
+            failure: fault.into(),
+            request: None,
+        }
+    }
+}
+
+fn classify(error: &hyper::Error) -> Failure {
+    if error.is_user() {
+        Failure::RequestBody
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        Failure::Closed
+    } else if error.is_parse() {
+        Failure::Malformed
+    } else {
+        Failure::Broken
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Closed => Self::Closed,
+            Fault::Broken(_) => Self::Broken,
+            Fault::Malformed => Self::Malformed,
+            Fault::RequestBody => Self::RequestBody,
+        }
+    }
+}
+
+/// How an answer's body breaks off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error(transparent)]
+    Http1(#[from] Fault),
+    /// Says with which code, for a client that speaks HTTP/2 as well.
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+}
+
+/// The body of the answer.
+impl Body for Lease {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.get_mut().held {
+            Held::Exclusive(connection) => {
+                let polled = connection.http1.borrow_mut().poll_body(cx);
+                polled.map(|frame| frame.map(|frame| frame.map_err(BodyError::from)))
+            }
+            Held::Stream(_, Some(body)) => {
+                let polled = Pin::new(body).poll_frame(cx);
+                polled.map(|frame| frame.map(|frame| frame.map_err(BodyError::from)))
+            }
+            Held::Stream(_, None) => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.held {
+            Held::Exclusive(connection) => connection.http1.borrow().is_end_stream(),
+            Held::Stream(_, body) => body.as_ref().is_none_or(Body::is_end_stream),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.held {
+            Held::Exclusive(connection) => connection.http1.borrow().size_hint(),
+            Held::Stream(_, body) => body.as_ref().map_or_else(SizeHint::default, Body::size_hint),
         }
     }
 }

@@ -5,7 +5,6 @@ use http::{
     header::{CONNECTION, EXPECT, HOST, TRANSFER_ENCODING},
     uri::{Authority, Scheme},
 };
-use http_body::Body as _;
 
 use crate::http::RequestBody;
 
@@ -43,10 +42,6 @@ pub(super) fn to_http1(request: &mut Request<RequestBody>) {
     }
     if let Some(path) = target.path_and_query {
         *request.uri_mut() = Uri::from(path);
-    }
-    if request.body().size_hint().exact().is_none() {
-        let chunked = HeaderValue::from_static("chunked");
-        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
     }
     *request.version_mut() = Version::HTTP_11;
 }

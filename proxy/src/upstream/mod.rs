@@ -3,8 +3,8 @@
 mod connect;
 mod connection;
 mod convert;
-mod driver;
 mod early;
+mod http1;
 mod others;
 mod pool;
 mod replay;
@@ -14,7 +14,7 @@ mod speak;
 mod switch;
 mod watch;
 
-pub(crate) use connection::Lease;
+pub(crate) use connection::{BodyError, Lease};
 pub(crate) use early::Early;
 pub(crate) use pool::Upstreams;
 pub(crate) use send::{Errand, Origin, Sent, send};

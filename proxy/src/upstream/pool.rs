@@ -1,14 +1,14 @@
 //! A worker's unused connections to upstreams.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use hashbrown::HashMap;
-use hyper::client::conn::http1;
 use tokio::sync::Mutex;
 use weir_model::document::Scheme;
 
 use super::{
     connection::{Connection, Exclusive, Shared},
+    http1::HeadLimits,
     watch::{Bell, Watch},
 };
 use crate::{
@@ -24,8 +24,8 @@ use crate::{
 pub(crate) struct Upstreams {
     all: RefCell<HashMap<u64, Pool>>,
     watch: Watch,
-    /// How hyper talks to upstreams.
-    pub(super) http1: http1::Builder,
+    /// Of answers.
+    pub(super) heads: HeadLimits,
     max_idle: usize,
     workers: usize,
     index: usize,
@@ -50,17 +50,10 @@ struct Idle<C> {
 impl Upstreams {
     /// Of the worker `index` of `workers`.
     pub(crate) fn new(limits: &Limits, workers: usize, index: usize) -> Self {
-        let mut http1 = http1::Builder::new();
-        http1
-            .max_buf_size(limits.max_header_bytes.max(64 << 10))
-            .max_header_size(limits.max_header_bytes);
-        if let Some(most) = limits.own_max_headers() {
-            http1.max_headers(most);
-        }
         Self {
             all: RefCell::default(),
             watch: Watch::default(),
-            http1,
+            heads: HeadLimits::new(limits),
             max_idle: limits.max_idle_upstream,
             workers,
             index,
@@ -90,7 +83,7 @@ impl Upstreams {
     }
 
     /// Takes a connection back, unless it is in the middle of something or there are enough.
-    pub(super) fn give(&self, mut connection: Box<Exclusive>, clock: &Clock, metrics: &Shard) {
+    pub(super) fn give(&self, connection: Box<Exclusive>, clock: &Clock, metrics: &Shard) {
         let mut all = self.all.borrow_mut();
         let idle = &mut all.entry(connection.about.endpoint).or_default().idle;
         // what is left of its request is still sent
@@ -105,7 +98,7 @@ impl Upstreams {
     }
 
     /// For a connection to this endpoint.
-    pub(super) fn bell(&self, endpoint: u64) -> Bell {
+    pub(super) fn bell(&self, endpoint: u64) -> Arc<Bell> {
         self.watch.bell(endpoint)
     }
 
@@ -142,12 +135,9 @@ impl Upstreams {
         all.get(&endpoint.id)?.making.clone()
     }
 
-    /// Forgets the connections to an endpoint that are closed.
-    pub(super) fn forget_closed(&self, endpoint: u64, metrics: &Shard) {
+    /// Forgets the shared connections to an endpoint that are closed.
+    pub(super) fn forget_closed(&self, endpoint: u64) {
         if let Some(pool) = self.all.borrow_mut().get_mut(&endpoint) {
-            retain(&mut pool.idle, metrics, |idle| {
-                !idle.connection.sender.is_closed()
-            });
             pool.shared.retain(|shared| !shared.connection.sender.is_closed());
         }
     }

@@ -6,18 +6,16 @@
 
 use std::{
     future::poll_fn,
-    pin::pin,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header::HOST};
-use hyper::{body::Incoming, client::conn::TrySendError};
+use http::{HeaderMap, HeaderValue, Request, Response, header::HOST};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Early, Lease, connect::connect, replay::Replay};
+use super::{Early, Lease, connect::connect, connection::Unsent, http1::Answer, replay::Replay};
 use crate::{
     balance::Pick,
     error::Failure,
@@ -34,19 +32,19 @@ const RETRY_WITHIN: Duration = Duration::from_secs(5);
 /// For connecting while another endpoint is left.
 const CONNECT_WHILE_OTHERS: Duration = Duration::from_secs(1);
 
-/// An upstream's answer, and the connection that its body comes from.
+/// An upstream's answer, and its body with the connection that it comes from.
 #[derive(Debug)]
 pub(crate) struct Sent {
     /// Not from the leaf that was picked.
     pub(crate) elsewhere: bool,
     /// What the client is to be given, so that it comes back to the same endpoint.
     pub(crate) cookie: Option<Box<HeaderValue>>,
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<()>,
     pub(crate) lease: Lease,
 }
 
 impl Sent {
-    fn new(response: Response<Incoming>, lease: Lease) -> Self {
+    fn new(response: Response<()>, lease: Lease) -> Self {
         Self {
             elsewhere: false,
             cookie: None,
@@ -74,11 +72,9 @@ pub(crate) enum Origin<'a> {
 impl Origin<'_> {
     /// Passes on what comes before an answer.
     #[cold]
-    fn inform(self, cx: &mut Context<'_>, found: Vec<Early>) {
+    fn inform(self, cx: &mut Context<'_>, early: Early) {
         if let Self::Client { client, .. } = self {
-            for early in found {
-                client.inform(cx, early);
-            }
+            client.inform(cx, early);
         }
     }
 
@@ -227,19 +223,21 @@ impl Sending<'_> {
                 ClientHost::replace(request, endpoint.authority.clone());
             }
         }
-        let once = self.request.as_ref().and_then(Replay::is_for).is_none();
+        let again = self.request.as_ref().and_then(Replay::is_for).is_some();
         if !self.errand.switches()
-            && let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, once)
+            && let Some(mut lease) = Lease::from_pool(self.errand.worker, endpoint, !again)
         {
-            let replay = self.request.as_ref().and_then(Replay::of);
-            match self.over(leaf, &mut lease).await {
+            // a connection of its own gives the request back
+            let shared = self.request.as_ref().filter(|_| lease.is_shared());
+            let replay = shared.and_then(Replay::of);
+            match self.over(leaf, &mut lease, again).await {
                 Ok(response) => return Ok(Sent::new(response, lease)),
                 Err(failure) => self.once_more(replay, failure)?,
             }
         }
         // rare enough to have its room only while it is needed
         let mut lease = Box::pin(self.connect(leaf, endpoint, tried(failed))).await?;
-        let response = self.over(leaf, &mut lease).await?;
+        let response = self.over(leaf, &mut lease, false).await?;
         Ok(Sent::new(response, lease))
     }
 
@@ -270,7 +268,7 @@ impl Sending<'_> {
 
     /// After a failure on a connection from the pool: whether a new one may do better.
     fn once_more(&mut self, replay: Option<Replay>, failure: Failure) -> Result<(), Failure> {
-        if self.request.is_none() && matches!(failure, Failure::Closed | Failure::Broken) {
+        if self.request.is_none() && is_hang_up(failure) {
             *self.request = replay.map(Replay::again);
         }
         if self.request.is_none() {
@@ -280,50 +278,53 @@ impl Sending<'_> {
         Ok(())
     }
 
-    /// Sends it over a connection and waits for the answer's head. Takes it back if none of it was sent.
-    async fn over(&mut self, leaf: &Leaf, lease: &mut Lease) -> Result<Response<Incoming>, Failure> {
+    /// Sends it over a connection and waits for the answer's head. Takes it back if none of it was sent, or if the upstream
+    /// has closed the connection and it may be sent `again`.
+    async fn over(&mut self, leaf: &Leaf, lease: &mut Lease, again: bool) -> Result<Response<()>, Failure> {
         let Some(request) = self.request.take() else {
             return Err(Failure::Closed);
         };
         let origin = self.errand.origin;
         let limit = leaf.transport.response_header_timeout;
         let mut overdue = limit.map(|limit| Box::pin(overdue(limit, origin)));
-        let mut answer = pin!(lease.send(request));
+        let mut awaited = lease.begin(request);
         let answer = poll_fn(|cx| {
-            let polled = lease.drive(cx, |cx| answer.as_mut().poll(cx));
-            if let Some(found) = lease.early(cx)
-                && !matches!(polled, Poll::Ready(Err(_)))
-            {
-                origin.inform(cx, found);
+            loop {
+                match lease.poll_answer(cx, &mut awaited) {
+                    Poll::Ready(Ok(Answer::Early(early))) => origin.inform(cx, early),
+                    Poll::Ready(Ok(Answer::Head(response))) => return Poll::Ready(Some(Ok(response))),
+                    Poll::Ready(Err(unsent)) => return Poll::Ready(Some(Err(unsent))),
+                    Poll::Pending => break,
+                }
             }
             match &mut overdue {
-                Some(overdue) if polled.is_pending() => overdue.as_mut().poll(cx).map(|()| None),
-                _ => polled.map(Some),
+                Some(overdue) => overdue.as_mut().poll(cx).map(|()| None),
+                None => Poll::Pending,
             }
         });
         let answer = answer.await.ok_or(Failure::ResponseTimeout)?;
-        let answer = answer.map_err(|error| self.take_back(error, lease))?;
+        let answer = answer.map_err(|unsent| self.take_back(unsent, lease, again))?;
         if let Origin::Client { client, .. } = self.errand.origin
             && !client.is_read()
         {
             // a client may send all of it before it reads anything
-            lease.detach();
-        }
-        if answer.version() < Version::HTTP_11 {
-            // hyper would leave the body of a next request out where its length is not known
-            lease.use_up();
+            lease.send_apart();
         }
         Ok(answer)
     }
 
     #[cold]
-    fn take_back(&mut self, mut error: TrySendError<Request<RequestBody>>, lease: &Lease) -> Failure {
-        *self.request = error.take_message().map(|mut request| {
-            lease.restore(&mut request);
-            request
-        });
-        classify(error.error())
+    fn take_back(&mut self, unsent: Unsent, lease: &mut Lease, again: bool) -> Failure {
+        let Unsent { failure, request } = unsent;
+        let again = again && is_hang_up(failure);
+        *self.request = request.or_else(|| lease.take_back(again));
+        failure
     }
+}
+
+/// Whether the upstream has closed the connection.
+fn is_hang_up(failure: Failure) -> bool {
+    matches!(failure, Failure::Closed | Failure::Broken)
 }
 
 /// The client's `Host`, kept in a request that has another one: where it cannot be sent, the next service may pass it on.
@@ -364,17 +365,5 @@ async fn overdue(limit: Duration, origin: Origin<'_>) {
             },
             Origin::Copy => return,
         }
-    }
-}
-
-fn classify(error: &hyper::Error) -> Failure {
-    if error.is_user() {
-        Failure::RequestBody
-    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        Failure::Closed
-    } else if error.is_parse() {
-        Failure::Malformed
-    } else {
-        Failure::Broken
     }
 }

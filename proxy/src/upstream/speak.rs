@@ -10,26 +10,16 @@ use std::{
     time::Duration,
 };
 
-use hyper::{
-    client::conn::http2,
-    rt::{Executor, Read, Write},
-};
+use hyper::{client::conn::http2, rt::Executor};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::oneshot,
-    task::spawn_local,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use tokio::{net::TcpStream, sync::oneshot, task::spawn_local, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use weir_model::document::Scheme;
 
 use super::{
     connection::{About, Connection, Exclusive, Shared},
-    driver::Driver,
-    early::{Finder, Looked},
+    http1::Http1,
     socket::Socket,
-    switch,
 };
 use crate::{
     error::Failure,
@@ -55,28 +45,28 @@ pub(super) async fn start(
     worker: &Rc<Worker>,
     endpoint: &Arc<Endpoint>,
     transport: &Transport,
-    socket: Socket,
+    stream: TcpStream,
     switches: bool,
 ) -> Result<Connection, Failure> {
     let about = About::new(worker, endpoint, transport);
     match (&transport.tls, endpoint.scheme) {
         // no transport of https is without it
         (None, Scheme::Https) => Err(Failure::Tls),
-        (None, _) if switches => switch::start(worker, about, socket.clone(), socket).await,
-        (None, Scheme::H2c) => http2(worker, about, transport, TokioIo::new(socket)).await,
-        (None, Scheme::Http) => http1(worker, about, socket.clone(), socket).await,
+        (None, Scheme::H2c) if !switches => http2(worker, about, transport, Socket::Plain(stream)).await,
+        (None, _) => Ok(http1(worker, about, Socket::Plain(stream), switches)),
         (Some(tls), _) if switches => {
             let tls = tls.http1_only();
-            let stream = Box::pin(secure(endpoint, &tls, socket.clone())).await?;
-            switch::start(worker, about, socket, stream).await
+            let stream = Box::pin(secure(endpoint, &tls, stream)).await?;
+            Ok(http1(worker, about, Socket::Tls(Box::new(stream)), switches))
         }
         (Some(tls), _) => {
-            let stream = Box::pin(secure(endpoint, tls, socket.clone())).await?;
+            let stream = Box::pin(secure(endpoint, tls, stream)).await?;
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let socket = Socket::Tls(Box::new(stream));
             if is_http2 {
-                http2(worker, about, transport, TokioIo::new(stream)).await
+                http2(worker, about, transport, socket).await
             } else {
-                http1(worker, about, socket, stream).await
+                Ok(http1(worker, about, socket, switches))
             }
         }
     }
@@ -98,10 +88,10 @@ fn http2_builder(limits: &Limits, beside: Here) -> http2::Builder<Here> {
 async fn secure(
     endpoint: &Endpoint,
     tls: &ClientTls,
-    socket: Socket,
-) -> Result<tokio_rustls::client::TlsStream<Socket>, Failure> {
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, Failure> {
     let name = tls.server_name(&endpoint.address).ok_or(Failure::Tls)?;
-    let shaking = TlsConnector::from(Arc::clone(&tls.config)).connect(name, socket);
+    let shaking = TlsConnector::from(Arc::clone(&tls.config)).connect(name, stream);
     let shaken = timeout(HANDSHAKE, shaking)
         .await
         .map_err(|_| Failure::ConnectTimeout)?;
@@ -115,38 +105,19 @@ async fn secure(
     })
 }
 
-async fn http1<T>(worker: &Rc<Worker>, about: About, socket: Socket, io: T) -> Result<Connection, Failure>
-where
-    T: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let finder: Rc<Finder> = Rc::default();
-    let io = Looked {
-        io,
-        finder: finder.clone(),
-    };
-    let handshake = worker.upstreams.http1.handshake(TokioIo::new(io)).await;
-    let (sender, connection) = handshake.map_err(|_| Failure::Broken)?;
+/// `switches` is whether it is for a request that asks to leave HTTP, and for no other.
+fn http1(worker: &Rc<Worker>, about: About, socket: Socket, switches: bool) -> Connection {
     let bell = worker.upstreams.bell(about.endpoint);
-    let driver = Driver::new(connection, Open::new(worker), bell);
-    Ok(Connection::Exclusive(Box::new(Exclusive {
-        about,
-        sender,
-        driver: Some(driver),
-        socket,
-        finder,
-        switched: None,
-    })))
+    let http1 = Http1::new(socket, worker.upstreams.heads, !switches, Open::new(worker));
+    Connection::Exclusive(Box::new(Exclusive::new(about, http1, bell)))
 }
 
-async fn http2<T>(
+async fn http2(
     worker: &Rc<Worker>,
     about: About,
     transport: &Transport,
-    io: T,
-) -> Result<Connection, Failure>
-where
-    T: Read + Write + Unpin + 'static,
-{
+    socket: Socket,
+) -> Result<Connection, Failure> {
     let beside = Here::default();
     let bell = beside.0.clone();
     let mut client = http2_builder(&worker.process.limits, beside);
@@ -154,7 +125,7 @@ where
         .keep_alive_interval(transport.ping_after)
         .keep_alive_timeout(transport.ping_timeout)
         .keep_alive_while_idle(true);
-    let handshake = client.handshake::<_, RequestBody>(io).await;
+    let handshake = client.handshake::<_, RequestBody>(TokioIo::new(socket)).await;
     let (sender, mut connection) = handshake.map_err(|_| Failure::Broken)?;
     let most = Rc::new(Cell::new(connection.current_max_send_streams()));
     let (tell, told) = oneshot::channel();
@@ -196,7 +167,7 @@ fn run(worker: &Rc<Worker>, endpoint: u64, connection: impl Future<Output = ()> 
     spawn_local(async move {
         connection.await;
         drop(open);
-        worker.upstreams.forget_closed(endpoint, &worker.metrics);
+        worker.upstreams.forget_closed(endpoint);
     });
 }
 

@@ -1,6 +1,13 @@
 //! Watching connections that wait for a request: upstreams close them, and nobody else would notice.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Wake,
+};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -15,17 +22,31 @@ pub(super) struct Watch {
     told: RefCell<Option<UnboundedReceiver<u64>>>,
 }
 
-/// What a connection tells with.
+/// What wakes up when something happens to a connection that nobody uses.
 #[derive(Debug)]
 pub(super) struct Bell {
     endpoint: u64,
+    rung: AtomicBool,
     tell: UnboundedSender<u64>,
 }
 
 impl Bell {
-    pub(super) fn ring(&self) {
-        // nobody hears it when the worker has ended
-        let _ = self.tell.send(self.endpoint);
+    /// Makes it ring again. Whether it has rung.
+    pub(super) fn reset(&self) -> bool {
+        self.rung.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.rung.swap(true, Ordering::Relaxed) {
+            // nobody hears it when the worker has ended
+            let _ = self.tell.send(self.endpoint);
+        }
     }
 }
 
@@ -41,9 +62,13 @@ impl Default for Watch {
 
 impl Watch {
     /// For a connection to this endpoint.
-    pub(super) fn bell(&self, endpoint: u64) -> Bell {
+    pub(super) fn bell(&self, endpoint: u64) -> Arc<Bell> {
         let tell = self.tell.clone();
-        Bell { endpoint, tell }
+        Arc::new(Bell {
+            endpoint,
+            rung: AtomicBool::new(false),
+            tell,
+        })
     }
 
     /// Has endpoints looked after, each once for all that happened meanwhile.
