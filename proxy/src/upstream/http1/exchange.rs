@@ -100,7 +100,11 @@ impl Http1 {
                 return Poll::Ready(Err(fault));
             }
             // who does not take all of a request may have answered it
-            let head = ready!(self.receiving.poll_head(cx, &mut self.socket))?;
+            let sending = &mut self.sending;
+            let head = ready!(
+                self.receiving
+                    .poll_head(cx, &mut self.socket, || sending.spare_headers())
+            )?;
             let for_head = self.sending.is_for_head();
             if head.status == StatusCode::CONTINUE {
                 self.sending.go_on();

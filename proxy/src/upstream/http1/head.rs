@@ -25,31 +25,38 @@ pub(super) struct Head {
     pub(super) headers: HeaderMap,
     /// Bytes that it took.
     pub(super) length: usize,
+    said: Said,
 }
 
-/// Takes a head from what was read. None: not all of it has come.
-pub(super) fn take(read: &mut BytesMut, limits: HeadLimits) -> Result<Option<Head>, Fault> {
+/// What a head's headers say of the connection and of the body.
+#[derive(Debug, Default)]
+struct Said {
+    closes: bool,
+    /// The last of the transfer codings is chunks.
+    chunked: Option<bool>,
+    length: Option<u64>,
+    /// No length, or several.
+    muddled: bool,
+}
+
+/// Takes a head from what was read, with its headers in `spare`, which is empty. None: not all of it has come.
+pub(super) fn take(
+    read: &mut BytesMut,
+    limits: HeadLimits,
+    spare: impl FnOnce() -> HeaderMap,
+) -> Result<Option<Head>, Fault> {
     let most = limits.headers;
-    if most <= ON_STACK {
-        let mut places = [Place::default(); ON_STACK];
-        let first = find(
-            read,
-            limits,
-            &mut [const { MaybeUninit::uninit() }; ON_STACK][..most],
-            &mut places,
-        )?;
-        Ok(match first {
-            Some(first) => Some(first.with(read, &places)?),
-            None => None,
-        })
+    let mut on_stack = [Place::default(); ON_STACK];
+    let mut on_heap = Vec::new();
+    let (first, places) = if most <= ON_STACK {
+        let slots = &mut [const { MaybeUninit::uninit() }; ON_STACK][..most];
+        (find(read, limits, slots, &mut on_stack)?, &on_stack[..])
     } else {
-        let mut places = vec![Place::default(); most];
-        let first = find(read, limits, &mut vec![MaybeUninit::uninit(); most], &mut places)?;
-        Ok(match first {
-            Some(first) => Some(first.with(read, &places)?),
-            None => None,
-        })
-    }
+        on_heap.resize(most, Place::default());
+        let slots = &mut vec![MaybeUninit::uninit(); most];
+        (find(read, limits, slots, &mut on_heap)?, &on_heap[..])
+    };
+    first.map(|first| first.with(read, places, spare)).transpose()
 }
 
 /// Where a header is among the bytes of its head: the first byte and the one after the last, of its name and of its value.
@@ -110,16 +117,26 @@ fn find<'b>(
 
 impl First {
     /// Takes the head's bytes, of which its headers' values remain parts.
-    fn with(self, read: &mut BytesMut, places: &[Place]) -> Result<Head, Fault> {
+    fn with(
+        self,
+        read: &mut BytesMut,
+        places: &[Place],
+        spare: impl FnOnce() -> HeaderMap,
+    ) -> Result<Head, Fault> {
         let bytes = read.split_to(self.length).freeze();
-        let mut headers = HeaderMap::with_capacity(self.headers);
+        let mut said = Said::default();
+        let mut headers = if self.is_early() {
+            HeaderMap::new()
+        } else {
+            spare()
+        };
+        headers.reserve(self.headers);
         for Place { name, value } in &places[..self.headers] {
             let name = HeaderName::from_bytes(&bytes[range(*name)]).map_err(|_| Fault::Malformed)?;
-            let value = bytes.slice(range(*value));
-            headers.append(
-                name,
-                HeaderValue::from_maybe_shared(value).map_err(|_| Fault::Malformed)?,
-            );
+            let value = HeaderValue::from_maybe_shared(bytes.slice(range(*value)));
+            let value = value.map_err(|_| Fault::Malformed)?;
+            said.hear(&name, &value);
+            headers.append(name, value);
         }
         Ok(Head {
             status: self.status,
@@ -127,7 +144,33 @@ impl First {
             version: self.version,
             headers,
             length: self.length,
+            said,
         })
+    }
+
+    fn is_early(&self) -> bool {
+        self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
+    }
+}
+
+impl Said {
+    fn hear(&mut self, name: &HeaderName, value: &HeaderValue) {
+        let mut tokens = value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii);
+        if *name == CONNECTION {
+            self.closes |= tokens.any(|token| token.eq_ignore_ascii_case(b"close"));
+        } else if *name == TRANSFER_ENCODING {
+            let last = tokens.next_back();
+            self.chunked = last.map(|last| last.eq_ignore_ascii_case(b"chunked"));
+        } else if *name == CONTENT_LENGTH {
+            // one that is said more than once has to be the same each time
+            for length in tokens.map(number) {
+                let before = self.length.replace(length.unwrap_or_default());
+                self.muddled |= length.is_none() || before.is_some_and(|before| Some(before) != length);
+            }
+        }
     }
 }
 
@@ -139,12 +182,7 @@ impl Head {
     /// Whether the upstream takes another request on this connection (RFC 9112, section 9.3). Not of HTTP/1.0, whatever it says:
     /// a next request's body may need chunks.
     pub(super) fn keeps(&self) -> bool {
-        let asks_to_close = |value: &HeaderValue| {
-            let text = value.as_bytes().split(|byte| *byte == b',');
-            text.map(<[u8]>::trim_ascii)
-                .any(|token| token.eq_ignore_ascii_case(b"close"))
-        };
-        self.version == Version::HTTP_11 && !self.headers.get_all(CONNECTION).iter().any(asks_to_close)
+        self.version == Version::HTTP_11 && !self.said.closes
     }
 
     /// How the body is told from what follows (RFC 9112, section 6.3). `bodyless` is whether the request was one for the head.
@@ -152,32 +190,13 @@ impl Head {
         if bodyless || self.status.is_informational() || matches!(self.status.as_u16(), 204 | 304) {
             return Ok(Body::Length(0));
         }
-        if let Some(last) = self.headers.get_all(TRANSFER_ENCODING).iter().next_back() {
-            if self.version < Version::HTTP_11 {
-                return Err(Fault::Malformed);
-            }
-            let last = last.as_bytes().rsplit(|byte| *byte == b',').next();
-            let chunked = last.is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
-            return Ok(if chunked { Body::chunked() } else { Body::Close });
+        match (self.said.chunked, self.said.length) {
+            (Some(_), _) if self.version < Version::HTTP_11 => Err(Fault::Malformed),
+            (Some(true), _) => Ok(Body::chunked()),
+            (None, Some(_)) if self.said.muddled => Err(Fault::Malformed),
+            (None, Some(length)) => Ok(Body::Length(length)),
+            _ => Ok(Body::Close),
         }
-        match self.content_length()? {
-            Some(length) => Ok(Body::Length(length)),
-            None => Ok(Body::Close),
-        }
-    }
-
-    /// One that is said more than once has to be the same each time.
-    fn content_length(&self) -> Result<Option<u64>, Fault> {
-        let mut all = None;
-        for value in self.headers.get_all(CONTENT_LENGTH) {
-            for length in value.as_bytes().split(|byte| *byte == b',') {
-                let length = number(length.trim_ascii()).ok_or(Fault::Malformed)?;
-                if all.replace(length).is_some_and(|other| other != length) {
-                    return Err(Fault::Malformed);
-                }
-            }
-        }
-        Ok(all)
     }
 }
 
@@ -198,7 +217,7 @@ mod tests {
 
     fn head(text: &str) -> Result<Option<Head>, Fault> {
         let mut read = BytesMut::from(text);
-        take(&mut read, HeadLimits::SMALL)
+        take(&mut read, HeadLimits::SMALL, HeaderMap::new)
     }
 
     /// How a body is framed, and whether the connection can be kept.
@@ -208,7 +227,8 @@ mod tests {
                 Ok(body) => format!("{body:?}{}", if head.keeps() { ", keeps" } else { "" }),
                 Err(fault) => fault.to_string(),
             },
-            other => format!("{other:?}"),
+            Err(fault) => fault.to_string(),
+            Ok(None) => "part of a head".to_owned(),
         }
     }
 
@@ -219,7 +239,9 @@ mod tests {
             assert!(head(&text[..end]).unwrap().is_none(), "{end}");
         }
         let mut read = BytesMut::from(format!("{text}body").as_str());
-        let head = take(&mut read, HeadLimits::SMALL).unwrap().unwrap();
+        let head = take(&mut read, HeadLimits::SMALL, HeaderMap::new)
+            .unwrap()
+            .unwrap();
         assert_eq!((head.status, head.length), (StatusCode::OK, text.len()));
         assert_eq!(head.reason.unwrap().as_bytes(), b"Fine");
         assert_eq!(head.headers.get_all("a").iter().collect::<Vec<_>>(), ["b", ""]);
@@ -246,7 +268,9 @@ mod tests {
             bytes: 1 << 16,
             headers: 200,
         };
-        let head = take(&mut BytesMut::from(some.as_str()), wide).unwrap().unwrap();
+        let head = take(&mut BytesMut::from(some.as_str()), wide, HeaderMap::new)
+            .unwrap()
+            .unwrap();
         assert_eq!(head.headers.len(), 200);
     }
 

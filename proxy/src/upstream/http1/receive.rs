@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::BytesMut;
+use http::HeaderMap;
 use http_body::SizeHint;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
@@ -41,15 +42,16 @@ impl Receiving {
         }
     }
 
-    /// Waits for a head.
+    /// Waits for a head, whose headers fill a `spare` map.
     pub(super) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         io: &mut (impl AsyncRead + Unpin),
+        mut spare: impl FnMut() -> HeaderMap,
     ) -> Poll<Result<Head, Fault>> {
         loop {
             if !self.read.is_empty()
-                && let Some(head) = head::take(&mut self.read, self.limits)?
+                && let Some(head) = head::take(&mut self.read, self.limits, &mut spare)?
             {
                 return Poll::Ready(Ok(head));
             }

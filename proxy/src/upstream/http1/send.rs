@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body::Body as _;
 use tokio::io::AsyncWrite;
 
@@ -221,6 +221,14 @@ impl Sending {
         if let Some(request) = &mut self.request {
             request.body_mut().go_on();
         }
+    }
+
+    /// The request's headers for another use, as its answer begins: a map with room costs most of what it takes to fill it.
+    pub(super) fn spare_headers(&mut self) -> HeaderMap {
+        let spare = self.request.as_mut().map(Request::headers_mut);
+        let mut spare = spare.map(std::mem::take).unwrap_or_default();
+        spare.clear();
+        spare
     }
 
     /// Whether its answer has no body.
