@@ -28,8 +28,9 @@ use weir_proxy::{
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What a request may cost at most: what it does, and a twentieth more. Who makes it less lowers this.
-const MOST: f64 = 6.3;
+/// How many for one request at most. A plain one asks for none: the map of headers, the buffers and the connections of the
+/// one before serve it as well. What is left is done now and then, whatever the requests.
+const MOST: f64 = 0.05;
 const REQUESTS: usize = 2000;
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: bench.example.com\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
@@ -136,6 +137,13 @@ fn per_request(objects: &[Value]) -> f64 {
 }
 
 #[test]
+fn what_is_asked_for_is_counted() {
+    let region = Region::new(ALLOCATOR);
+    drop(std::hint::black_box(Box::new(1)));
+    assert!(region.change().allocations > 0);
+}
+
+#[test]
 fn a_plain_request_allocates_little() {
     let [service, slice] = objects::service("app", &[serve()]);
     let one = [
@@ -146,7 +154,6 @@ fn a_plain_request_allocates_little() {
     ];
     let each = per_request(&one);
     println!("{each:.2} allocations per request");
-    assert!(each > 0.0, "nothing was counted");
     assert!(
         each <= MOST,
         "{each:.2} allocations per request, at most {MOST} are wanted"

@@ -7,7 +7,7 @@ use weir_model::document::{
     self, Config, EndpointSet, Endpoints, NodeId, NodeSpec, Scheme, Secrets, TransportId,
 };
 
-use super::{Affinity, Checked, Endpoint, Leaf, Registry, Transport};
+use super::{Affinity, Checked, Endpoint, Leaf, Registry, Transport, registry::Origin};
 use crate::{
     balance::{Forest, ForestBuilder, LeafIndex, Mirror, NodeIndex, StickyChild, Target},
     health::Check,
@@ -172,46 +172,67 @@ impl<'a> GraphBuilder<'a> {
         service
     }
 
-    fn leaf(&mut self, id: &NodeId, service: &Service, leaf: &'a document::Leaf) -> Option<NodeIndex> {
-        let EndpointSet { ready, terminating } = self.endpoints.sets.get(leaf.endpoints.as_ref()?)?;
-        if ready.is_empty() && terminating.is_empty() {
+    fn leaf(&mut self, id: &NodeId, service: &Service, settings: &'a document::Leaf) -> Option<NodeIndex> {
+        let set = self.endpoints.sets.get(settings.endpoints.as_ref()?)?;
+        if set.ready.is_empty() && set.terminating.is_empty() {
             return None;
         }
-        let label = Arc::clone(&service.name);
-        let transport = self.transport(leaf.transport.as_ref(), leaf.scheme)?;
-        let mut known = |addresses: &[document::Address]| -> Vec<Arc<Endpoint>> {
-            let addresses = addresses.iter();
-            addresses
-                .map(|address| self.registry.endpoint(address, leaf.scheme, &transport))
-                .collect()
+        let transport = self.transport(settings.transport.as_ref(), settings.scheme)?;
+        let origin = Origin {
+            settings,
+            set,
+            service: service.id,
+            transport,
         };
+        // the health of endpoints changes by itself
+        let lasts = settings.health_check.is_none();
+        let known = lasts.then(|| self.registry.leaf(id, &origin)).flatten();
+        let leaf = match known {
+            Some(leaf) => leaf,
+            None => {
+                let leaf = Arc::new(self.new_leaf(id, service, &origin)?);
+                if lasts {
+                    self.registry.keep_leaf(&leaf, &origin);
+                }
+                leaf
+            }
+        };
+        let index = LeafIndex(self.leaves.len() as u32);
+        self.leaves.push(leaf);
+        Some(self.forest.leaf(index))
+    }
+
+    fn new_leaf(&mut self, id: &NodeId, service: &Service, origin: &Origin<'a>) -> Option<Leaf> {
+        let Origin {
+            settings,
+            set: EndpointSet { ready, terminating },
+            transport,
+            service: id_of_service,
+        } = origin;
+        let label = Arc::clone(&service.name);
+        let mut known = |addresses: &[_]| self.registry.endpoints(addresses, settings.scheme, transport);
         let (mut ready, mut terminating) = (known(ready), known(terminating));
-        if let Some(check) = self.check(leaf) {
+        if let Some(check) = self.check(settings) {
             ready.retain(|endpoint| self.is_healthy(endpoint, &check, &label));
             terminating.retain(|endpoint| self.is_healthy(endpoint, &check, &label));
         }
-        let affinity = leaf.sticky.as_ref().map(|cookie| {
+        let affinity = settings.sticky.as_ref().map(|cookie| {
             let named = [ready.as_slice(), terminating.as_slice()].concat();
             let counter = self.registry.sticky_counter(id, "");
             Box::new(Affinity::new(cookie.into(), counter, named.into()))
         });
         let endpoints = if ready.is_empty() { terminating } else { ready };
-        if endpoints.is_empty() {
-            return None;
-        }
-        let index = LeafIndex(self.leaves.len() as u32);
-        self.leaves.push(Arc::new(Leaf {
+        (!endpoints.is_empty()).then(|| Leaf {
             affinity,
             endpoints: endpoints.into(),
-            flush: leaf.flush_interval.into(),
+            flush: settings.flush_interval.into(),
             id: id.clone(),
             label,
-            pass_host_header: leaf.pass_host_header,
-            scheme: leaf.scheme,
-            service: service.id,
-            transport,
-        }));
-        Some(self.forest.leaf(index))
+            pass_host_header: settings.pass_host_header,
+            scheme: settings.scheme,
+            service: *id_of_service,
+            transport: Arc::clone(transport),
+        })
     }
 
     /// How a leaf's endpoints are probed.

@@ -3,17 +3,33 @@
 use std::sync::{Arc, Weak};
 
 use hashbrown::HashMap;
-use weir_model::document::{Address, NodeId, RouteId, Scheme};
+use weir_model::document::{self, Address, EndpointSet, NodeId, RouteId, Scheme};
 
-use super::{Endpoint, Transport};
+use super::{Endpoint, Leaf, Transport};
 use crate::{
     balance::Counter,
     health::{Check, Health},
     tls::{CertificateStore, ClientTlsStore},
-    traffic::Services,
+    traffic::{ServiceId, Services},
 };
 
-/// Finds the endpoints and counters that an earlier snapshot had, and makes those that none had. It keeps
+/// What a leaf without health checks is made of.
+#[derive(Debug)]
+pub(super) struct Origin<'a> {
+    pub(super) settings: &'a document::Leaf,
+    pub(super) set: &'a EndpointSet,
+    pub(super) service: ServiceId,
+    pub(super) transport: Arc<Transport>,
+}
+
+#[derive(Debug)]
+struct KnownLeaf {
+    settings: document::Leaf,
+    set: EndpointSet,
+    leaf: Weak<Leaf>,
+}
+
+/// Finds the endpoints, leaves and counters that an earlier snapshot had, and makes those that none had. It keeps
 /// nothing alive: what no snapshot has any more is forgotten at the next [`Registry::sweep`].
 #[derive(Debug)]
 pub struct Registry {
@@ -23,7 +39,8 @@ pub struct Registry {
     /// By the sticky node and the identity of its child, or nothing.
     sticky_counters: HashMap<(NodeId, Box<str>), Weak<Counter>>,
     counters: HashMap<RouteId, Weak<Counter>>,
-    endpoints: HashMap<(Address, Scheme, Arc<Transport>), Weak<Endpoint>>,
+    endpoints: HashMap<(Scheme, Arc<Transport>), HashMap<Address, Weak<Endpoint>>>,
+    leaves: HashMap<NodeId, KnownLeaf>,
     health: HashMap<(Address, Arc<Check>), Weak<Health>>,
     next_endpoint: u64,
     next_health: u64,
@@ -42,6 +59,7 @@ impl Registry {
             sticky_counters: HashMap::new(),
             counters: HashMap::new(),
             endpoints: HashMap::new(),
+            leaves: HashMap::new(),
             health: HashMap::new(),
             next_endpoint: 1,
             next_health: 1,
@@ -72,23 +90,43 @@ impl Registry {
         })
     }
 
-    /// The endpoint at an address, reached in the given way.
-    pub(super) fn endpoint(
+    /// The endpoints at addresses, reached in the given way.
+    pub(super) fn endpoints(
         &mut self,
-        address: &Address,
+        addresses: &[Address],
         scheme: Scheme,
         transport: &Arc<Transport>,
-    ) -> Arc<Endpoint> {
-        let known = self
-            .endpoints
-            .entry((address.clone(), scheme, Arc::clone(transport)))
-            .or_default();
-        known.upgrade().unwrap_or_else(|| {
+    ) -> Vec<Arc<Endpoint>> {
+        let known = self.endpoints.entry((scheme, Arc::clone(transport))).or_default();
+        let endpoint = |address: &Address| {
+            if let Some(endpoint) = known.get(address).and_then(Weak::upgrade) {
+                return endpoint;
+            }
             let endpoint = Arc::new(Endpoint::new(self.next_endpoint, address.clone(), scheme));
             self.next_endpoint += 1;
-            *known = Arc::downgrade(&endpoint);
+            known.insert(address.clone(), Arc::downgrade(&endpoint));
             endpoint
-        })
+        };
+        addresses.iter().map(endpoint).collect()
+    }
+
+    /// A leaf that an earlier snapshot has made of the same: most are the same from one snapshot to the next, and to compare what
+    /// they are made of costs a small part of finding all their endpoints.
+    pub(super) fn leaf(&self, id: &NodeId, origin: &Origin<'_>) -> Option<Arc<Leaf>> {
+        let known = self.leaves.get(id)?;
+        let same = known.settings == *origin.settings && known.set == *origin.set;
+        let leaf = known.leaf.upgrade().filter(|_| same)?;
+        (leaf.service == origin.service && leaf.transport == origin.transport).then_some(leaf)
+    }
+
+    /// Remembers what a leaf was made of.
+    pub(super) fn keep_leaf(&mut self, leaf: &Arc<Leaf>, origin: &Origin<'_>) {
+        let known = KnownLeaf {
+            settings: origin.settings.clone(),
+            set: origin.set.clone(),
+            leaf: Arc::downgrade(leaf),
+        };
+        self.leaves.insert(leaf.id.clone(), known);
     }
 
     /// What is known of an address by a check.
@@ -111,7 +149,11 @@ impl Registry {
         self.sticky_counters
             .retain(|_, counter| counter.strong_count() > 0);
         self.counters.retain(|_, counter| counter.strong_count() > 0);
-        self.endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
+        self.leaves.retain(|_, known| known.leaf.strong_count() > 0);
+        self.endpoints.retain(|_, known| {
+            known.retain(|_, endpoint| endpoint.strong_count() > 0);
+            !known.is_empty()
+        });
         self.health.retain(|_, health| health.strong_count() > 0);
         self.services.sweep();
         self.client_tls.sweep();
@@ -120,6 +162,9 @@ impl Registry {
     /// How many counters and endpoints are known.
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        (self.counters.len(), self.endpoints.len())
+        (
+            self.counters.len(),
+            self.endpoints.values().map(HashMap::len).sum(),
+        )
     }
 }

@@ -239,6 +239,35 @@ fn a_thousand_reloads_leave_nothing_behind() {
 }
 
 #[test]
+fn a_leaf_stays_the_same_while_what_it_is_made_of_does() {
+    let mut registry = Registry::new(0);
+    let fixture = || {
+        Fixture::default()
+            .leaf("l1", &["10.0.0.1:80", "10.0.0.2:80"])
+            .leaf("l2", &["10.0.0.3:80"])
+            .route("a", "l1")
+            .route("b", "l2")
+    };
+    let first = snapshot(&fixture(), &mut registry);
+    let leaf = |snapshot: &Snapshot| Arc::clone(snapshot.leaf_of(&node_id("l1")).unwrap());
+    let other = snapshot(&fixture().leaf("l2", &["10.0.0.4:80"]), &mut registry);
+    assert!(Arc::ptr_eq(&leaf(&first), &leaf(&other)));
+    let moved = snapshot(&fixture().leaf("l1", &["10.0.0.1:80"]), &mut registry);
+    assert_eq!(leaf(&moved).endpoints().len(), 1);
+    assert!(Arc::ptr_eq(
+        &leaf(&moved).endpoints()[0],
+        &leaf(&first).endpoints()[0]
+    ));
+    let mut fixture = fixture();
+    let node = fixture.config.nodes.get_mut(&node_id("l1")).unwrap();
+    if let NodeSpec::Leaf(leaf) = &mut node.spec {
+        leaf.pass_host_header = false;
+    }
+    let told = snapshot(&fixture, &mut registry);
+    assert!(leaf(&first).pass_host_header && !leaf(&told).pass_host_header);
+}
+
+#[test]
 fn chains_of_a_hundred_thousand_nodes_need_no_stack() {
     let chain = |link: fn(Fixture, &str, &str) -> Fixture| {
         let mut fixture = Fixture::default().leaf("n0", &["10.0.0.1:80"]);
