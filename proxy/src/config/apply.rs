@@ -86,15 +86,20 @@ impl Applier {
         if let Outcome::Rejected { digests, .. } = &outcome {
             self.follow_endpoints(digests);
         }
-        // here, as taking a large snapshot apart takes time that no worker and no timer has
-        self.current.sweep();
+        self.sweep();
         outcome
     }
 
     /// Builds anew what is served, as the health of endpoints has changed.
     pub(super) fn rebuild(&mut self) {
         self.publish();
+        self.sweep();
+    }
+
+    /// Forgets what is not served any more: here, as taking a large snapshot apart takes time that no worker and no timer has.
+    fn sweep(&mut self) {
         self.current.sweep();
+        self.registry.sweep();
     }
 
     fn publish(&mut self) {
@@ -173,7 +178,7 @@ impl Applier {
                 .map(ToString::to_string)
                 .collect(),
         };
-        self.serving = Some(Serving {
+        let before = self.serving.replace(Serving {
             absent,
             digests,
             documents: documents.clone(),
@@ -181,6 +186,8 @@ impl Applier {
             routing,
         });
         self.publish();
+        // takes its time
+        drop(before);
         Ok(outcome)
     }
 

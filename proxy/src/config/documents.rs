@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use weir_model::document::{
     Config, EndpointSetId, Endpoints, SecretId, Secrets,
-    text::{self, Digest, Document},
+    text::{self, Digest, Document, Opened},
     validate,
 };
 
@@ -41,22 +41,25 @@ pub(super) struct Store {
 
 #[derive(Debug)]
 struct Entry {
-    /// Of the whole text.
-    fingerprint: Digest,
+    /// Of the content; none: it is not what was written.
+    digest: Option<Digest>,
     parsed: Result<Parsed, Reason>,
     version: Version,
 }
 
 impl Entry {
     fn new(file: FileName, version: Version, text: &str, before: Option<Self>) -> Self {
-        let fingerprint = Digest::of(text.as_bytes());
+        let opened = text::open(text);
+        let digest = opened.as_ref().ok().map(|opened| opened.digest);
         // kubelet writes all files anew when one changes
-        let parsed = match before.filter(|before| before.fingerprint == fingerprint) {
-            Some(same) => same.parsed,
-            None => parse(file, text),
+        let same = before.filter(|before| digest.is_some() && before.digest == digest);
+        let parsed = match (same, opened) {
+            (Some(same), _) => same.parsed,
+            (None, Ok(opened)) => parse(file, opened),
+            (None, Err(error)) => Err(Reason::text(file, &error)),
         };
         Self {
-            fingerprint,
+            digest,
             parsed,
             version,
         }
@@ -164,18 +167,18 @@ fn merged<D: Clone + Default>(parts: &[Arc<D>], merge: impl Fn(&mut D, &D)) -> A
     }
 }
 
-fn parse(file: FileName, text: &str) -> Result<Parsed, Reason> {
-    fn read<D: Document>(file: FileName, text: &str) -> Result<Arc<D>, Reason> {
-        let (document, _) = text::read(text).map_err(|error| Reason::text(file, &error))?;
+fn parse(file: FileName, opened: Opened<'_>) -> Result<Parsed, Reason> {
+    fn read<D: Document>(file: FileName, opened: Opened<'_>) -> Result<Arc<D>, Reason> {
+        let document = opened.read().map_err(|error| Reason::text(file, &error))?;
         Ok(Arc::new(document))
     }
     match file.kind {
         Kind::Config => {
-            let config = read::<Config>(file, text)?;
+            let config = read::<Config>(file, opened)?;
             validate::validate(&config).map_err(|violations| Reason::invalid(&violations))?;
             Ok(Parsed::Config(config))
         }
-        Kind::Endpoints => read(file, text).map(Parsed::Endpoints),
-        Kind::Secrets => read(file, text).map(Parsed::Secrets),
+        Kind::Endpoints => read(file, opened).map(Parsed::Endpoints),
+        Kind::Secrets => read(file, opened).map(Parsed::Secrets),
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use rustix::{process::setpriority_process, thread::gettid};
 use tokio::{
     sync::{Notify, watch},
     task::{JoinError, spawn_blocking},
@@ -25,6 +26,9 @@ use crate::state::{Current, Registry, Snapshot};
 
 /// How long changes of health are gathered before what is served is built anew.
 const COALESCE: Duration = Duration::from_millis(5);
+
+/// How nice who loads is to who serves (`nice(2)`): it gets a tenth of a core that both want.
+const BEHIND: i32 = 10;
 
 /// What is loaded from where.
 #[derive(Clone, Debug)]
@@ -152,13 +156,19 @@ impl Loader {
         }
     }
 
-    /// Works on a blocking thread.
+    /// Works on a blocking thread, of which there are no others, and behind who serves requests where all cores are busy: a large
+    /// configuration takes as long as several of their turns.
     async fn apply<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Applier) -> T + Send + 'static,
     ) -> Result<T, JoinError> {
         let applier = Arc::clone(&self.applier);
-        spawn_blocking(move || work(&mut applier.lock().unwrap_or_else(PoisonError::into_inner))).await
+        spawn_blocking(move || {
+            // where that is forbidden, it is only later that requests are served
+            let _ = setpriority_process(Some(gettid()), BEHIND);
+            work(&mut applier.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await
     }
 
     fn tell(&self, outcome: Outcome) {

@@ -145,7 +145,7 @@ impl Registry {
     }
 
     /// Forgets what no snapshot has any more.
-    pub(super) fn sweep(&mut self) {
+    pub fn sweep(&mut self) {
         self.sticky_counters
             .retain(|_, counter| counter.strong_count() > 0);
         self.counters.retain(|_, counter| counter.strong_count() > 0);

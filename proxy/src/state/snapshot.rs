@@ -53,7 +53,6 @@ impl Snapshot {
         secrets: &Secrets,
         registry: &mut Registry,
     ) -> Self {
-        registry.sweep();
         let counters: Vec<_> = config.routes.keys().map(|id| registry.counter(id)).collect();
         let mut graph = GraphBuilder::new(config, endpoints, secrets, registry);
         let routes = config.routes.iter().zip(counters).map(|((id, route), counter)| {

@@ -121,9 +121,16 @@ pub fn write<D: Document>(document: &D) -> Result<(String, Digest), TextError> {
     Ok((text, digest))
 }
 
-/// Reads a document and its digest back. Bounds of the values hold after that;
-/// [`super::validate`] checks how they fit together.
-pub fn read<D: Document>(text: &str) -> Result<(D, Digest), TextError> {
+/// A document's content, which is what was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// Of the content.
+    pub digest: Digest,
+    body: &'a str,
+}
+
+/// Takes a document's content out of its envelope, by whose digest it is checked.
+pub fn open(text: &str) -> Result<Opened<'_>, TextError> {
     let (said, rest) = text
         .strip_prefix(HEAD)
         .and_then(|rest| rest.split_at_checked(DIGEST))
@@ -133,21 +140,34 @@ pub fn read<D: Document>(text: &str) -> Result<(D, Digest), TextError> {
         .and_then(|rest| rest.trim_end().strip_suffix('}'))
         .and_then(|rest| rest.strip_suffix('\n'))
         .ok_or(TextError::Envelope)?;
-    let found = Digest::of(body.as_bytes());
-    if found.to_string() != said {
+    let digest = Digest::of(body.as_bytes());
+    if digest.to_string() != said {
         return Err(TextError::Digest {
             said: said.to_owned(),
-            found,
+            found: digest,
         });
     }
-    match serde_json::from_str::<D>(body) {
-        Ok(document) if readable(document.schema()) => Ok((document, found)),
-        Ok(document) => Err(TextError::Schema(document.schema())),
-        Err(error) => match serde_json::from_str::<Head>(body) {
-            Ok(head) if !readable(head.schema) => Err(TextError::Schema(head.schema)),
-            _ => Err(error.into()),
-        },
+    Ok(Opened { digest, body })
+}
+
+impl Opened<'_> {
+    /// Reads the document. Bounds of the values hold after that; [`super::validate`] checks how they fit together.
+    pub fn read<D: Document>(&self) -> Result<D, TextError> {
+        match serde_json::from_str::<D>(self.body) {
+            Ok(document) if readable(document.schema()) => Ok(document),
+            Ok(document) => Err(TextError::Schema(document.schema())),
+            Err(error) => match serde_json::from_str::<Head>(self.body) {
+                Ok(head) if !readable(head.schema) => Err(TextError::Schema(head.schema)),
+                _ => Err(error.into()),
+            },
+        }
     }
+}
+
+/// Reads a document and its digest back, as [`open`] and [`Opened::read`] do.
+pub fn read<D: Document>(text: &str) -> Result<(D, Digest), TextError> {
+    let opened = open(text)?;
+    Ok((opened.read()?, opened.digest))
 }
 
 fn readable(schema: u32) -> bool {
