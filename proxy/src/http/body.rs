@@ -49,10 +49,10 @@ impl FromClient {
     }
 
     /// The next piece. Trailers go no further: Traefik drops a request's as well.
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RequestError>>> {
         if let Some(permission) = &mut self.permission {
             if !ready!(permission.poll(cx, &self.client)) {
-                return Poll::Ready(None);
+                return Poll::Ready(Some(Err(RequestError::Withheld)));
             }
             self.permission = None;
         }
@@ -65,7 +65,9 @@ impl FromClient {
         }
         let data = match ready!(polled) {
             Some(Ok(frame)) => frame.into_data().ok().map(Ok),
-            Some(Err(error)) => Some(Err(error)),
+            Some(Err(error)) => Some(Err(error.into())),
+            // hyper takes no leave of a body when its connection is dropped
+            None if self.client.flags.cut.get() => Some(Err(RequestError::Withheld)),
             None => None,
         };
         if let Some(Ok(data)) = &data {
@@ -107,14 +109,23 @@ impl RequestBody {
     }
 }
 
+/// How a request's body breaks off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error(transparent)]
+    Client(#[from] hyper::Error),
+    #[error("the client has gone, or was told to keep it")]
+    Withheld,
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = RequestError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestError>>> {
         let data = match self.get_mut() {
             Self::Empty => None,
             Self::Client(body) => ready!(body.poll_data(cx)),
@@ -123,7 +134,6 @@ impl Body for RequestBody {
                 match &data {
                     Some(Ok(bytes)) => capture.keep(bytes, body.body.is_end_stream()),
                     Some(Err(_)) => {}
-                    None if body.permission.is_some() => {}
                     None => capture.complete(),
                 }
                 data

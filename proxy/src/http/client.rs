@@ -105,6 +105,8 @@ pub(crate) struct Client {
 pub(crate) struct Flags {
     /// The request was read to its end.
     pub(crate) request_done: Cell<bool>,
+    /// The connection has ended, and the request was not read to its end.
+    pub(crate) cut: Cell<bool>,
     /// The response was written to its end, as far as hyper is concerned.
     pub(crate) response_done: Cell<bool>,
     /// The client has sent more than this request.

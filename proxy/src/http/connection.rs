@@ -61,11 +61,13 @@ pub(super) async fn run(client: Rc<Client>) {
         match serve(&client).await {
             End::Idle => client.set_parked(true),
             End::Done => {
+                give_up_switching(&client);
                 client.stream.borrow_mut().take_leave();
                 return linger(&client).await;
             }
             End::Switched => return switched(&client).await,
             End::Broken => {
+                give_up_switching(&client);
                 // to a client of HTTP/1.0 an orderly close would look like the response's end
                 if client.flags.ancient.get() {
                     client.stream.borrow().will_break();
@@ -76,6 +78,13 @@ pub(super) async fn run(client: Rc<Client>) {
         found = bytes_come(&client).await;
     }
     client.stream.borrow_mut().take_leave();
+}
+
+/// What an upstream has agreed to does not come to pass.
+fn give_up_switching(client: &Client) {
+    if let Some((_, account)) = client.upgrade.take() {
+        drop(Closed { account, client });
+    }
 }
 
 /// Goes on without HTTP. In a box of its own, to have its room only where that happens.
@@ -129,6 +138,11 @@ async fn serve(client: &Rc<Client>) -> End {
         }
     })
     .await;
+    // before who sends the body hears that no more of it comes
+    client
+        .flags
+        .cut
+        .set(matches!(end, End::Done | End::Broken) && !client.is_read());
     if matches!(end, End::Idle | End::Switched) {
         let left = connection.into_parts().read_buf;
         // a pipelined request, or a part of one, or of what comes after HTTP; an empty rest would keep its whole buffer alive

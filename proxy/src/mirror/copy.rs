@@ -129,7 +129,7 @@ async fn run(request: &Rc<Request>, copy: CopyPick, head: Head, body: CopyBody) 
     });
     if let Ok(Sent { mut lease, .. }) = sent {
         let discarding = discard(&mut lease, limits.mirror_max_response_bytes);
-        if timeout_at(deadline, discarding).await.unwrap_or(false) {
+        if timeout_at(deadline, discarding).await.unwrap_or(false) && lease.is_sent() {
             lease.release();
         }
     }

@@ -7,6 +7,7 @@ use std::{
     rc::Rc,
     sync::{Arc, Weak},
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http2},
 };
-use tokio::task::spawn_local;
+use tokio::{task::spawn_local, time::sleep};
 
 use super::{
     convert,
@@ -32,6 +33,9 @@ use crate::{
     state::{Endpoint, Transport},
     worker::Worker,
 };
+
+/// After its answer, how long an upstream may take for the rest of a request.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What holds for a connection, whatever it speaks.
 #[derive(Debug)]
@@ -118,7 +122,17 @@ impl Exclusive {
     fn spawn_apart(&self) {
         let http1 = self.http1.clone();
         spawn_local(async move {
-            poll_fn(|cx| http1.borrow_mut().poll_apart(cx)).await;
+            let mut patience = None;
+            poll_fn(|cx| {
+                let mut http1 = http1.borrow_mut();
+                let polled = http1.poll_apart(cx);
+                if polled.is_pending() && http1.is_answered() {
+                    let patience = patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+                    return patience.as_mut().poll(cx);
+                }
+                polled
+            })
+            .await;
             if let Some(http1) = Rc::into_inner(http1) {
                 http1.into_inner().say_goodbye();
             }
@@ -147,8 +161,12 @@ impl Exclusive {
 
 impl Drop for Exclusive {
     fn drop(&mut self) {
-        if !self.closes && Rc::strong_count(&self.http1) > 1 {
-            self.http1.borrow_mut().abandon();
+        // what cannot be borrowed is just ending a body, on which this one hung
+        if !self.closes
+            && Rc::strong_count(&self.http1) > 1
+            && let Ok(mut http1) = self.http1.try_borrow_mut()
+        {
+            http1.abandon();
         }
     }
 }
@@ -307,6 +325,14 @@ impl Lease {
         Some(Switched::new(socket, first, open))
     }
 
+    /// Whether nothing of the request is left to be sent.
+    pub(crate) fn is_sent(&self) -> bool {
+        match &self.held {
+            Held::Exclusive(connection) => connection.http1.borrow().is_sent(),
+            Held::Stream(..) => true,
+        }
+    }
+
     /// The response has come to its end: the connection may serve another request, if it is through with this one.
     pub(crate) fn release(self) {
         let Self { worker, held } = self;
@@ -320,8 +346,11 @@ impl Lease {
 pub(super) enum Awaited {
     /// By who has the connection.
     Exclusive,
-    Stream(Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>>>),
+    Stream(Pin<Box<dyn Future<Output = Http2Answer>>>),
 }
+
+/// With the request, when it was not sent.
+type Http2Answer = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// Why there is no answer.
 #[derive(Debug)]

@@ -193,7 +193,7 @@ impl Failed {
 /// keeps twice.
 struct Sending<'a> {
     errand: &'a Errand<'a>,
-    /// None once a part of it was sent.
+    /// None while a connection has it, and when it cannot be sent again.
     request: &'a mut Option<Request<RequestBody>>,
     /// At the leaf.
     turn: u64,
@@ -316,8 +316,10 @@ impl Sending<'_> {
     #[cold]
     fn take_back(&mut self, unsent: Unsent, lease: &mut Lease, again: bool) -> Failure {
         let Unsent { failure, request } = unsent;
-        let again = again && is_hang_up(failure);
-        *self.request = request.or_else(|| lease.take_back(again));
+        // a body that broke off is not whole the next time, and who answers nonsense has had the request
+        if is_hang_up(failure) {
+            *self.request = request.or_else(|| lease.take_back(again));
+        }
         failure
     }
 }

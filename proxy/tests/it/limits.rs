@@ -77,6 +77,37 @@ async fn a_silent_client_inside_its_body_is_cut_off() {
 }
 
 #[tokio::test]
+async fn what_was_cut_off_does_not_look_whole_to_who_has_answered_it() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let backend = RawBackend::start(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"part\r\n") {
+                stream.read_buf(&mut seen).await.unwrap();
+            }
+            let early = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(early).await.unwrap();
+            seen.clear();
+            let _ = stream.read_to_end(&mut seen).await;
+            tell.send(seen).unwrap();
+        }
+    })
+    .await;
+    let fixture = Fixture::with(&Documents::one(backend.address), |options| {
+        options.limits.body_timeout = SHORT;
+    })
+    .await;
+    let mut client = fixture.client().await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
+        .await;
+    assert_eq!(client.response().await.text(), "ok");
+    let rest = timeout(Duration::from_secs(20), told.recv()).await;
+    assert_eq!(rest.expect("an end").unwrap().escape_ascii().to_string(), "");
+}
+
+#[tokio::test]
 async fn a_slow_upstream_is_not_taken_for_a_silent_client() {
     let backend = RawBackend::start(|mut stream| async move {
         let _ = stream.read(&mut [0; 4096]).await;

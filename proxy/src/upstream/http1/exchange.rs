@@ -121,7 +121,8 @@ impl Http1 {
 
     fn answered(&mut self, head: Head, for_head: bool) -> Result<Answer, Fault> {
         let body = head.body(for_head)?;
-        self.keeps &= head.keeps() && !matches!(body, Body::Close);
+        let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        self.keeps &= head.keeps() && !switches && !matches!(body, Body::Close);
         self.receiving.begin(body);
         self.stage = Stage::Body;
         let mut response = Response::new(());
@@ -202,7 +203,7 @@ impl Http1 {
     pub(in crate::upstream) fn poll_apart(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let unwanted = match self.apart {
             Some(Apart::Unwanted) => true,
-            // whoever ends the connection reads no more
+            // who ends the connection, or says something else, reads no more
             Some(Apart::Last(_)) => !self.look_after(cx),
             _ => false,
         };
@@ -214,6 +215,11 @@ impl Http1 {
             waker.clone_from(cx.waker());
         }
         Poll::Pending
+    }
+
+    /// Whether the answer was read, and the rest of the request is sent all the same.
+    pub(in crate::upstream) fn is_answered(&self) -> bool {
+        matches!(self.apart, Some(Apart::Last(_)))
     }
 
     /// The answer was read. What is left of the request is still sent, while the upstream takes it; false: nothing is.

@@ -35,6 +35,8 @@ struct Said {
     /// The last of the transfer codings is chunks.
     chunked: Option<bool>,
     length: Option<u64>,
+    /// More than once.
+    repeated: bool,
     /// No length, or several.
     muddled: bool,
 }
@@ -138,6 +140,11 @@ impl First {
             said.hear(&name, &value);
             headers.append(name, value);
         }
+        if said.repeated
+            && let Some(length) = said.length
+        {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
         Ok(Head {
             status: self.status,
             reason: self.reason,
@@ -168,6 +175,7 @@ impl Said {
             // one that is said more than once has to be the same each time
             for length in tokens.map(number) {
                 let before = self.length.replace(length.unwrap_or_default());
+                self.repeated |= before.is_some();
                 self.muddled |= length.is_none() || before.is_some_and(|before| Some(before) != length);
             }
         }

@@ -1,6 +1,6 @@
 //! HTTP/1.1 with an upstream (RFC 9112), one request after the other.
 //!
-//! A connection has no task of its own: whoever waits for an answer moves it, in its own task. That saves every request two
+//! A connection has no task of its own, unless it is answered before it was sent all: whoever waits for an answer moves it, in its own. That saves every request two
 //! wake-ups and two hand-overs, which is much of what a small one costs. Reading heads is httparse's; what is here frames
 //! bodies, and knows what may follow.
 

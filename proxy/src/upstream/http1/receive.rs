@@ -93,7 +93,8 @@ impl Receiving {
     ) -> Poll<io::Result<usize>> {
         let wanted = most.clamp(FEW as u64, MANY as u64) as usize;
         self.wide |= wanted > FEW;
-        if self.read.capacity() - self.read.len() < wanted {
+        // not for every piece: whoever is slow to take them holds the whole of what each is a part of
+        if self.read.capacity() - self.read.len() < FEW {
             self.read.reserve(wanted);
         }
         pin!(io.read_buf(&mut self.read)).poll(cx)

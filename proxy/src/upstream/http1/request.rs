@@ -46,7 +46,7 @@ pub(super) fn write_head(request: &Request<RequestBody>, framing: Framing, to: &
         write_line(name, value.as_bytes(), to);
     }
     match framing {
-        // most methods without a body say nothing of it
+        // who had no body and did not say so need not say it here
         Framing::Length(0) if !tells_length => {}
         Framing::Length(length) => {
             // writing to memory does not fail

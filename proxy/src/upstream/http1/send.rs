@@ -23,7 +23,7 @@ const KEPT: usize = 4 << 10;
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Sending {
-    /// Kept until its answer begins and its body was sent.
+    /// Kept while it may have to be sent another way. Its headers serve the answer when that begins.
     request: Option<Request<RequestBody>>,
     framing: Framing,
     /// Its head, or what goes between the body's pieces.
@@ -163,7 +163,6 @@ impl Sending {
     fn end(&mut self) -> Result<(), Fault> {
         match self.framing {
             Framing::Length(0) => Ok(()),
-            // who waits for permission may be denied it
             Framing::Length(_) => Err(Fault::RequestBody),
             Framing::Chunked => {
                 self.lines.extend_from_slice(b"0\r\n\r\n");

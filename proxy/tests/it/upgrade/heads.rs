@@ -147,3 +147,22 @@ async fn a_body_goes_before_the_switch() {
     exact(&mut client.stream, b"seen").await;
     assert!(client.is_closed().await);
 }
+
+#[tokio::test]
+async fn an_agreement_before_a_body_that_never_comes_comes_to_nothing() {
+    let backend = RawBackend::start(|mut stream| async move {
+        head(&mut stream).await;
+        stream.write_all(AGREE.as_bytes()).await.unwrap();
+        let _ = stream.read_u8().await;
+    })
+    .await;
+    let fixture = Fixture::start(&Documents::one(backend.address)).await;
+    let mut client = fixture.client().await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        .await;
+    assert!(head(&mut client.stream).await.starts_with("HTTP/1.1 101 "));
+    // whatever the client does: nothing of it stays
+    fixture.metric_becomes("weir_upstream_connections", 0.0).await;
+    fixture.metric_becomes("weir_connections", 0.0).await;
+}
