@@ -61,12 +61,12 @@ pub(super) fn value_in<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8
         .iter()
         .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
     pairs.find_map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=')?;
-        let (key, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
+        let after = pair.trim_ascii_start().strip_prefix(name.as_bytes())?;
+        let value = after.trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
         let bare = value
             .strip_prefix(b"\"")
             .and_then(|value| value.strip_suffix(b"\""));
-        (key == name.as_bytes()).then_some(bare.unwrap_or(value))
+        Some(bare.unwrap_or(value))
     })
 }
 
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn the_first_cookie_of_a_name_counts() {
         let mut headers = HeaderMap::new();
-        for value in ["a=1; b= \"2\" ;c", "d=3;b=4", "e=5=6"] {
+        for value in ["a=1; b= \"2\" ;c", "d=3;b=4", "ab=7; e =5=6"] {
             headers.append(COOKIE, HeaderValue::from_static(value));
         }
         let value = |name| value_in(&headers, name).map(|value| str::from_utf8(value).unwrap());

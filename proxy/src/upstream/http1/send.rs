@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 use http_body::Body as _;
 use tokio::io::AsyncWrite;
 
@@ -132,7 +132,12 @@ impl Sending {
                 return Poll::Ready(self.end());
             }
         };
-        self.started = true;
+        if !self.started {
+            // it is not sent again, and its head would hold the buffer that the client's bytes are read into
+            request.headers_mut().clear();
+            *request.uri_mut() = Uri::default();
+            self.started = true;
+        }
         if self.written == self.lines.len() {
             self.lines.clear();
             self.written = 0;
@@ -180,6 +185,8 @@ impl Sending {
         let io = Pin::new(io);
         let wrote = ready!(if self.piece.is_empty() && self.tail.is_empty() {
             io.poll_write(cx, lines)
+        } else if lines.is_empty() && self.tail.is_empty() {
+            io.poll_write(cx, &self.piece)
         } else {
             io.poll_write_vectored(cx, &[lines, &self.piece, self.tail].map(IoSlice::new))
         })?;
