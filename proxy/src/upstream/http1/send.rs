@@ -100,7 +100,7 @@ impl Sending {
         loop {
             // with the head goes what is there of the body
             let mut waits = false;
-            if self.state == State::Sending && self.piece.is_empty() {
+            if self.state == State::Sending && self.piece.is_empty() && self.tail.is_empty() {
                 match self.poll_piece(cx) {
                     Poll::Ready(taken) => taken?,
                     Poll::Pending => waits = true,
