@@ -18,9 +18,10 @@ use crate::{
 };
 
 /// What is sent to an upstream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum RequestBody {
     /// Nothing.
+    #[default]
     Empty,
     /// What the client sends.
     Client(FromClient),

@@ -6,9 +6,7 @@ use http::{
     HeaderName, Request,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
-use http_body::Body as _;
-
-use crate::http::RequestBody;
+use http_body::Body;
 
 /// How a request's body is told from what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +17,7 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    pub(super) fn of(body: &RequestBody) -> Self {
+    pub(super) fn of(body: &impl Body) -> Self {
         if body.is_end_stream() {
             return Self::Length(0);
         }
@@ -28,7 +26,7 @@ impl Framing {
 }
 
 /// Writes a request's head, whose target is in origin form. What it says of its body's length is replaced by what holds.
-pub(super) fn write_head(request: &Request<RequestBody>, framing: Framing, to: &mut Vec<u8>) {
+pub(super) fn write_head<B>(request: &Request<B>, framing: Framing, to: &mut Vec<u8>) {
     to.extend_from_slice(request.method().as_str().as_bytes());
     to.push(b' ');
     let target = request
@@ -69,7 +67,7 @@ mod tests {
     use super::*;
 
     fn head(request: http::request::Builder, framing: Framing) -> String {
-        let request = request.body(RequestBody::Empty).unwrap();
+        let request = request.body(()).unwrap();
         let mut written = Vec::new();
         write_head(&request, framing, &mut written);
         String::from_utf8(written).unwrap()

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, Request, Uri};
-use http_body::Body as _;
+use http_body::Body;
 use tokio::io::AsyncWrite;
 
 use super::{
@@ -22,9 +22,9 @@ const KEPT: usize = 4 << 10;
 
 /// A request on its way.
 #[derive(Debug)]
-pub(super) struct Sending {
+pub(super) struct Sending<B = RequestBody> {
     /// Kept while it may have to be sent another way. Its headers serve the answer when that begins.
-    request: Option<Request<RequestBody>>,
+    request: Option<Request<B>>,
     framing: Framing,
     /// Its head, or what goes between the body's pieces.
     lines: Vec<u8>,
@@ -49,7 +49,7 @@ enum State {
     Broken,
 }
 
-impl Default for Sending {
+impl<B> Default for Sending<B> {
     fn default() -> Self {
         Self {
             request: None,
@@ -65,7 +65,16 @@ impl Default for Sending {
 }
 
 impl Sending {
-    pub(super) fn begin(&mut self, request: Request<RequestBody>) {
+    /// The upstream wants the body that waits for its word.
+    pub(super) fn go_on(&mut self) {
+        if let Some(request) = &mut self.request {
+            request.body_mut().go_on();
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Default + Unpin> Sending<B> {
+    pub(super) fn begin(&mut self, request: Request<B>) {
         self.framing = Framing::of(request.body());
         self.lines.clear();
         self.written = 0;
@@ -127,7 +136,7 @@ impl Sending {
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             Some(Err(_)) => return Poll::Ready(Err(Fault::RequestBody)),
             None => {
-                *request.body_mut() = RequestBody::Empty;
+                *request.body_mut() = B::default();
                 self.state = State::Ended;
                 return Poll::Ready(self.end());
             }
@@ -151,7 +160,7 @@ impl Sending {
                 *left = rest.ok_or(Fault::RequestBody)?;
                 // nothing has to follow, which is worth a system call
                 if *left == 0 && ended {
-                    *request.body_mut() = RequestBody::Empty;
+                    *request.body_mut() = B::default();
                     self.state = State::Ended;
                 }
             }
@@ -222,13 +231,6 @@ impl Sending {
         matches!(self.state, State::Sending | State::Ended)
     }
 
-    /// The upstream wants the body that waits for its word.
-    pub(super) fn go_on(&mut self) {
-        if let Some(request) = &mut self.request {
-            request.body_mut().go_on();
-        }
-    }
-
     /// The request's headers for another use, as its answer begins: a map with room costs most of what it takes to fill it.
     pub(super) fn spare_headers(&mut self) -> HeaderMap {
         let spare = self.request.as_mut().map(Request::headers_mut);
@@ -244,12 +246,12 @@ impl Sending {
     }
 
     /// The request, to be sent another way: none of it was sent here.
-    pub(super) fn take_unsent(&mut self) -> Option<Request<RequestBody>> {
+    pub(super) fn take_unsent(&mut self) -> Option<Request<B>> {
         if self.started { None } else { self.take() }
     }
 
     /// The request, of which a part may have been sent.
-    pub(super) fn take(&mut self) -> Option<Request<RequestBody>> {
+    pub(super) fn take(&mut self) -> Option<Request<B>> {
         self.state = State::Broken;
         self.request.take()
     }
@@ -259,5 +261,111 @@ impl Sending {
         self.request = None;
         self.lines.clear();
         self.lines.shrink_to(KEPT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, convert::Infallible, task::Waker};
+
+    use http_body::Frame;
+
+    use super::*;
+
+    /// A body in pieces, before each of which it is waited for once.
+    #[derive(Debug, Default)]
+    struct Pieces(VecDeque<Option<&'static str>>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.0.pop_front() {
+                Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(piece.as_bytes()))))),
+                Some(None) => Poll::Pending,
+                None => Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Takes so many bytes at a time, and then none for once.
+    #[derive(Debug)]
+    struct Narrow {
+        most: usize,
+        full: bool,
+        taken: Vec<u8>,
+    }
+
+    impl AsyncWrite for Narrow {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.full = !self.full;
+            if !self.full {
+                return Poll::Pending;
+            }
+            let taken = bytes.len().min(self.most);
+            self.taken.extend_from_slice(&bytes[..taken]);
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            all: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let all: Vec<u8> = all.iter().flat_map(|part| part.iter().copied()).collect();
+            self.poll_write(cx, &all)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn chunks_arrive_in_order_however_little_is_taken_at_once() {
+        let expected = "POST /a HTTP/1.1\r\nhost: b\r\ntransfer-encoding: chunked\r\n\r\n\
+                        5\r\nhello\r\n6\r\n world\r\n1\r\n!\r\n0\r\n\r\n";
+        for most in 1..=expected.len() {
+            for waits in [false, true] {
+                let pieces = ["hello", " world", "", "!"].map(Some);
+                let waited = pieces.into_iter().flat_map(|piece| [None, piece]);
+                let body = Pieces(waited.filter(|piece| waits || piece.is_some()).collect());
+                let request = Request::post("/a").header("Host", "b").body(body).unwrap();
+                let mut sending = Sending::default();
+                sending.begin(request);
+                let mut io = Narrow {
+                    most,
+                    full: false,
+                    taken: Vec::new(),
+                };
+                let mut cx = Context::from_waker(Waker::noop());
+                let mut turns = 0;
+                while sending.poll(&mut cx, &mut io).is_pending() {
+                    turns += 1;
+                    assert!(turns < 1_000);
+                }
+                assert!(sending.is_done() && sending.take_unsent().is_none());
+                assert_eq!(
+                    io.taken.escape_ascii().to_string(),
+                    expected.as_bytes().escape_ascii().to_string()
+                );
+            }
+        }
     }
 }
