@@ -1,5 +1,8 @@
 use crate::limits::Limits;
 
+/// As many fit into a map.
+const MOST_HEADERS: usize = 24_576;
+
 /// What an answer's head, and what comes after a chunked body, may have.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::upstream) struct HeadLimits {
@@ -11,7 +14,7 @@ impl HeadLimits {
     pub(in crate::upstream) fn new(limits: &Limits) -> Self {
         Self {
             bytes: limits.max_header_bytes,
-            headers: limits.max_headers,
+            headers: limits.max_headers.min(MOST_HEADERS),
         }
     }
 }

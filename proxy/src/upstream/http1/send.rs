@@ -79,9 +79,11 @@ impl<B: Body<Data = Bytes> + Default + Unpin> Sending<B> {
         self.lines.clear();
         self.written = 0;
         write_head(&request, self.framing, &mut self.lines);
-        self.state = match self.framing {
-            Framing::Length(0) => State::Ended,
-            _ => State::Sending,
+        // one of HTTP/2 may be known to be empty and not be over yet
+        self.state = if request.body().is_end_stream() {
+            State::Ended
+        } else {
+            State::Sending
         };
         self.request = Some(request);
         self.started = false;
@@ -268,13 +270,16 @@ impl<B: Body<Data = Bytes> + Default + Unpin> Sending<B> {
 mod tests {
     use std::{collections::VecDeque, convert::Infallible, task::Waker};
 
-    use http_body::Frame;
+    use http_body::{Frame, SizeHint};
 
     use super::*;
 
-    /// A body in pieces, before each of which it is waited for once.
+    /// A body in pieces, or none yet.
     #[derive(Debug, Default)]
-    struct Pieces(VecDeque<Option<&'static str>>);
+    struct Pieces {
+        next: VecDeque<Option<&'static str>>,
+        empty: bool,
+    }
 
     impl Body for Pieces {
         type Data = Bytes;
@@ -284,10 +289,18 @@ mod tests {
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            match self.0.pop_front() {
+            match self.next.pop_front() {
                 Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(piece.as_bytes()))))),
                 Some(None) => Poll::Pending,
                 None => Poll::Ready(None),
+            }
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            if self.empty {
+                SizeHint::with_exact(0)
+            } else {
+                SizeHint::default()
             }
         }
     }
@@ -345,7 +358,10 @@ mod tests {
             for waits in [false, true] {
                 let pieces = ["hello", " world", "", "!"].map(Some);
                 let waited = pieces.into_iter().flat_map(|piece| [None, piece]);
-                let body = Pieces(waited.filter(|piece| waits || piece.is_some()).collect());
+                let body = Pieces {
+                    next: waited.filter(|piece| waits || piece.is_some()).collect(),
+                    empty: false,
+                };
                 let request = Request::post("/a").header("Host", "b").body(body).unwrap();
                 let mut sending = Sending::default();
                 sending.begin(request);
@@ -367,5 +383,24 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_body_without_bytes_is_waited_for_all_the_same() {
+        let body = Pieces {
+            next: [None, None].into(),
+            empty: true,
+        };
+        let mut sending = Sending::default();
+        sending.begin(Request::put("/").body(body).unwrap());
+        let mut io = Narrow {
+            most: 1_000,
+            full: false,
+            taken: Vec::new(),
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        let turns = (0..).take_while(|_| sending.poll(&mut cx, &mut io).is_pending());
+        assert_eq!(turns.count(), 2);
+        assert_eq!(io.taken, b"PUT / HTTP/1.1\r\n\r\n");
     }
 }
