@@ -207,7 +207,7 @@ impl<'a> GraphBuilder<'a> {
             settings,
             set: EndpointSet { ready, terminating },
             transport,
-            service: id_of_service,
+            ..
         } = origin;
         let label = Arc::clone(&service.name);
         let mut known = |addresses: &[_]| self.registry.endpoints(addresses, settings.scheme, transport);
@@ -230,7 +230,7 @@ impl<'a> GraphBuilder<'a> {
             label,
             pass_host_header: settings.pass_host_header,
             scheme: settings.scheme,
-            service: *id_of_service,
+            service: service.id,
             transport: Arc::clone(transport),
         })
     }
