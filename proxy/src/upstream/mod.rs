@@ -5,6 +5,7 @@ mod connection;
 mod convert;
 mod early;
 mod http1;
+mod lease;
 mod others;
 mod pool;
 mod replay;
@@ -14,8 +15,8 @@ mod speak;
 mod switch;
 mod watch;
 
-pub(crate) use connection::{BodyError, Lease};
 pub(crate) use early::Early;
+pub(crate) use lease::{BodyError, Lease};
 pub(crate) use pool::Upstreams;
 pub(crate) use send::{Errand, Origin, Sent, send};
 pub(crate) use switch::Switched;

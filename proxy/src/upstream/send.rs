@@ -15,7 +15,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Request, Response, header::HOST};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Early, Lease, connect::connect, connection::Unsent, http1::Answer, replay::Replay};
+use super::{Early, Lease, connect::connect, http1::Answer, lease::Unsent, replay::Replay};
 use crate::{
     balance::Pick,
     error::Failure,

@@ -225,21 +225,17 @@ impl Http1 {
     /// The answer was read. What is left of the request is still sent, while the upstream takes it; false: nothing is.
     pub(in crate::upstream) fn finish_apart(&mut self) -> bool {
         let taken = self.stage == Stage::Body && self.keeps && !self.is_sent();
-        let apart = if taken {
-            Apart::Last(Waker::noop().clone())
-        } else {
-            Apart::Unwanted
-        };
-        if let Some(Apart::Sends(waker)) = self.apart.replace(apart) {
+        if taken && let Some(Apart::Sends(waker)) = self.apart.replace(Apart::Last(Waker::noop().clone())) {
             waker.wake();
         }
         taken
     }
 
-    /// Nobody wants what is left of the request to be sent.
+    /// Nobody wants what is left of the request to be sent, unless the answer was read.
     pub(in crate::upstream) fn abandon(&mut self) {
-        if let Some(Apart::Sends(waker) | Apart::Last(waker)) = self.apart.replace(Apart::Unwanted) {
-            waker.wake();
+        if let Some(Apart::Sends(waker)) = &self.apart {
+            waker.wake_by_ref();
+            self.apart = Some(Apart::Unwanted);
         }
     }
 
