@@ -160,17 +160,22 @@ pub fn told(event: &Value) -> String {
 }
 
 /// What was written and is neither a renewal of the Lease nor what one edit of `wrr1` needs, which took so long to be served:
-/// after a while, operators report that they wait for proxies.
+/// after a while, operators report that they wait for proxies. A config that the API server fails to write is written again, and
+/// each failure is reported.
 pub fn needless(writes: &[Write], took: Duration) -> Vec<&Write> {
     const A_WHILE: Duration = Duration::from_secs(2);
-    let reports = if took > A_WHILE { 2 } else { 1 };
     let of = |resource: &'static str| writes.iter().filter(move |write| write.resource == resource);
-    let mut needed: Vec<&Write> = of("leases").chain(of("pods")).collect();
-    let published = of("configmaps").find(|write| write.name == "weir-config");
+    let publish = || of("configmaps").filter(|write| write.name == "weir-config");
+    let failed = publish().filter(|write| write.code >= 500);
+    let published = publish().find(|write| write.code < 500);
+    let failures = failed.clone().count();
+    let reports = failures + if took > A_WHILE { 2 } else { 1 };
     let reported = of("traefikservices/status")
         .filter(|write| write.name == "wrr1")
         .take(reports);
-    needed.extend(published.into_iter().chain(reported).chain(of("events").next()));
+    let mut needed: Vec<&Write> = of("leases").chain(of("pods")).collect();
+    needed.extend(failed.chain(published).chain(reported));
+    needed.extend(of("events").take(failures + 1));
     let all = writes.iter();
     all.filter(|write| !needed.contains(write)).collect()
 }
